@@ -13,8 +13,8 @@ from tests.infrastructure import chromium, postgres, smtp
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[postgres.Server]:
-    """One PostgreSQL server for the whole run (one for each worker)."""
-    with postgres.running() as server:
+    """One PostgreSQL server for the whole run (one for each worker of pytest-xdist)."""
+    with postgres.serving() as server:
         yield server
 
 

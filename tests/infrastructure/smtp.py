@@ -22,11 +22,14 @@ class Sink:
     recipients: list[list[str]] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802, ARG002
+    async def handle_DATA(  # noqa: N802  (aiosmtpd calls it by this name)
+        self, _server: SMTP, _session: Session, envelope: Envelope
+    ) -> str:
         """Keep the mail, or refuse it if a refusal is due."""
         if self.refusals:
             return self.refusals.pop(0)
-        self.received.append(message_from_bytes(envelope.content or b"", policy=policy.default))  # type: ignore[arg-type]
+        assert isinstance(envelope.content, bytes), "the controller does not decode"
+        self.received.append(message_from_bytes(envelope.content, policy=policy.default))
         self.recipients.append(list(envelope.rcpt_tos))
         return "250 kept"
 

@@ -1,0 +1,145 @@
+"""The doctor names what is unsafe, and says nothing about what is not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.infrastructure import postgres
+from timebank import migrate
+from timebank.config import Environment, Settings
+from timebank.doctor import Level, examine, examine_database
+from timebank.moment import Moment
+
+NOW = Moment(datetime(2026, 5, 4, 12, tzinfo=UTC))
+
+
+@pytest.fixture
+def safe(tmp_path: Path) -> Settings:
+    """Production settings with nothing unsafe about them."""
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    return Settings(
+        data=data,
+        database_url="",
+        environment=Environment.PRODUCTION,
+        base_url="https://hours.example.org",
+        smtp_url="smtp://user:secret@mail.example.org:587",
+        mail_from="hello@hours.example.org",
+        trusted_proxies="127.0.0.1",
+    )
+
+
+def unsafe(settings: Settings) -> list[str]:
+    """What is refused in production."""
+    found = examine(settings, now=NOW)
+    return [finding.what for finding in found if finding.level is Level.UNSAFE]
+
+
+def warned(settings: Settings) -> str:
+    """All warnings, as one text."""
+    found = examine(settings, now=NOW)
+    return " ".join(finding.what for finding in found if finding.level is Level.WARNING)
+
+
+def test_safe_settings_are_left_in_peace(safe: Settings) -> None:
+    assert unsafe(safe) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"base_url": Settings.base_url}, "still http://127.0.0.1:8000"),
+        ({"base_url": "http://hours.example.org"}, "unencrypted"),
+        ({"base_url": "hours.example.org"}, "not an address"),
+        ({"smtp_url": ""}, "No mail server"),
+        ({"smtp_url": "http://mail.example.org"}, "TIMEBANK_SMTP_URL"),
+        ({"trusted_proxies": "*"}, "TIMEBANK_TRUSTED_PROXIES"),
+        ({"environment": Environment.DEMO, "host": "0.0.0.0"}, "TIMEBANK_ENV is demo"),  # noqa: S104
+        ({"environment": Environment.DEVELOPMENT, "host": "::"}, "TIMEBANK_ENV is development"),
+    ],
+)
+def test_an_unsafe_setting_is_named(safe: Settings, change: dict[str, str], named: str) -> None:
+    (found,) = unsafe(replace(safe, **change))  # type: ignore[arg-type]
+    assert named in found
+
+
+def test_a_data_directory_that_everybody_can_open_is_unsafe(safe: Settings) -> None:
+    safe.data.chmod(0o755)
+    (found,) = unsafe(safe)
+    assert str(safe.data) in found
+
+
+def test_a_database_that_everybody_can_read_is_unsafe(safe: Settings) -> None:
+    file = safe.data / "timebank.sqlite"
+    file.touch(mode=0o600)
+    assert unsafe(safe) == []
+    file.chmod(0o604)
+    (found,) = unsafe(safe)
+    assert str(file) in found
+
+
+def test_every_finding_says_what_to_do(safe: Settings) -> None:
+    worst = replace(
+        safe,
+        base_url="http://hours.example.org",
+        smtp_url="",
+        mail_from="timebank@localhost",
+        trusted_proxies="*",
+    )
+    found = examine(worst, now=NOW)
+    assert len(found) >= 5
+    assert all(finding.remedy for finding in found)
+
+
+def test_missing_and_old_backups_are_warned_about(safe: Settings) -> None:
+    assert "No backup yet" in warned(safe)
+    (safe.data / "backups").mkdir()
+    (safe.data / "backups" / "timebank-2026-05-03T020000Z.sqlite").touch()
+    later = Moment(datetime.now(UTC))
+    found = [finding.what for finding in examine(safe, now=later)]
+    assert not any("backup" in what for what in found)
+
+
+def test_a_sender_nobody_can_answer_is_warned_about(safe: Settings) -> None:
+    assert "timebank@localhost" in warned(replace(safe, mail_from="timebank@localhost"))
+
+
+async def test_a_database_of_another_schema_is_unsafe(safe: Settings) -> None:
+    (missing,) = await examine_database(safe)
+    assert "no database yet" in missing.what
+    (safe.data / "timebank.sqlite").touch()
+    (empty,) = await examine_database(safe)
+    assert empty.level is Level.UNSAFE
+    assert "timebank migrate" in empty.what
+
+
+async def test_a_database_that_does_not_answer_is_named_without_its_password(
+    safe: Settings,
+) -> None:
+    away = replace(safe, database_url="postgresql://someone:hunter2@127.0.0.1:1/nowhere")
+    (found,) = await examine_database(away)
+    assert found.level is Level.UNSAFE
+    assert "hunter2" not in str(found)
+
+
+@pytest.fixture
+def migrated_postgres(postgres_server: postgres.Server, tmp_path: Path) -> Iterator[str]:
+    """The URL of a PostgreSQL database with our schema and nothing in it."""
+    name = f"of_{uuid4().hex}"
+    url = asyncio.run(postgres_server.create_database(name))
+    migrate.upgrade(Settings(data=tmp_path, database_url=url))
+    yield url
+    asyncio.run(postgres_server.drop_database(name))
+
+
+def test_a_superuser_is_warned_about(safe: Settings, migrated_postgres: str) -> None:
+    (found,) = asyncio.run(examine_database(replace(safe, database_url=migrated_postgres)))
+    assert found.level is Level.WARNING
+    assert "superuser" in found.what

@@ -1,0 +1,188 @@
+"""The doctor: looks at the settings and the data directory, and names what is unsafe and why.
+
+In production `serve` refuses to start while anything unsafe is found. A warning never stops it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from timebank.backup import database_file
+from timebank.config import Environment, Settings
+from timebank.db import Database, SchemaMismatch, UnsafeDatabase, sqlite_is_worn
+from timebank.moment import Moment
+
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_BACKUP_AGE = timedelta(days=8)
+
+
+class Level(StrEnum):
+    """How bad it is."""
+
+    UNSAFE = "unsafe"  # refused in production
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be: what, and what to do about it."""
+
+    level: Level
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.level}: {self.what} {self.remedy}".rstrip()
+
+
+def examine(settings: Settings, *, now: Moment) -> list[Finding]:
+    """Everything that settings and files show by themselves; the worst first."""
+    found = [
+        *_address(settings),
+        *_listening(settings),
+        *_mail(settings),
+        *_files(settings),
+        *_sqlite(settings),
+        *_backups(settings, now),
+    ]
+    return sorted(found, key=lambda finding: finding.level)
+
+
+async def examine_database(settings: Settings) -> list[Finding]:
+    """What only the database can tell: whether it answers, its schema, our role's rights."""
+    file = database_file(settings)
+    if file is not None and not file.exists():
+        return [_warning("There is no database yet.", "`timebank migrate` makes it.")]
+    db = Database(settings)
+    try:
+        await db.start()
+        return [] if file is not None else await _role(db)
+    except (SchemaMismatch, UnsafeDatabase) as error:
+        return [_unsafe(str(error), "")]
+    except (OSError, SQLAlchemyError, TimeoutError) as error:
+        kind = type(error).__name__
+        return [
+            _unsafe(f"The database does not answer ({kind}).", "Look at TIMEBANK_DATABASE_URL.")
+        ]
+    finally:
+        await db.stop()
+
+
+def _address(settings: Settings) -> Iterator[Finding]:
+    """TIMEBANK_BASE_URL: what people type, and what links in mails begin with."""
+    address = urlsplit(settings.base_url)
+    remedy = "Set TIMEBANK_BASE_URL to the https address people use."
+    if settings.environment is Environment.PRODUCTION and settings.base_url == Settings.base_url:
+        yield _unsafe(f"The address people use is still {settings.base_url}.", remedy)
+    elif address.scheme not in ("http", "https") or not address.hostname:
+        yield _unsafe(f"{settings.base_url!r} is not an address people can open.", remedy)
+    elif address.scheme == "http" and address.hostname not in _LOOPBACK:
+        yield _unsafe(f"People would sign in over {settings.base_url}, unencrypted.", remedy)
+
+
+def _listening(settings: Settings) -> Iterator[Finding]:
+    """Who can reach the port, and whom we believe about the visitor's address."""
+    open_to_all = settings.host not in _LOOPBACK
+    if open_to_all and settings.environment is not Environment.PRODUCTION:
+        yield _unsafe(
+            f"TIMEBANK_ENV is {settings.environment}, yet it listens on {settings.host}, where "
+            "others can reach it.",
+            "Listen on 127.0.0.1, or set TIMEBANK_ENV=production.",
+        )
+    if "*" in settings.trusted_proxies.split(","):
+        yield _unsafe(
+            "TIMEBANK_TRUSTED_PROXIES is *, so every visitor can claim any address.",
+            "Name the proxy's address.",
+        )
+
+
+def _mail(settings: Settings) -> Iterator[Finding]:
+    """In production mail has to leave the house, from an address that can be answered."""
+    if settings.environment is not Environment.PRODUCTION:
+        return
+    if not settings.smtp_url:
+        yield _unsafe(
+            "No mail server is set: invitations and sign-in links would stay in a folder.",
+            "Set TIMEBANK_SMTP_URL.",
+        )
+    elif urlsplit(settings.smtp_url).scheme not in ("smtp", "smtps"):
+        yield _unsafe("TIMEBANK_SMTP_URL has to begin with smtp:// or smtps://.", "Correct it.")
+    if settings.mail_from.endswith("@localhost"):
+        yield _warning(
+            f"Mail comes from {settings.mail_from}, which nobody can answer.",
+            "Set TIMEBANK_MAIL_FROM.",
+        )
+
+
+def _files(settings: Settings) -> Iterator[Finding]:
+    """The data directory and the database are nobody else's business."""
+    if _others_may_read(settings.data):
+        yield _unsafe(
+            f"Everybody on this machine can look into {settings.data}.",
+            f"Run: chmod 700 {settings.data}",
+        )
+    file = database_file(settings)
+    if file is not None and _others_may_read(file):
+        yield _unsafe(f"Everybody on this machine can read {file}.", f"Run: chmod 600 {file}")
+
+
+def _sqlite(settings: Settings) -> Iterator[Finding]:
+    if database_file(settings) is not None and sqlite_is_worn(sqlite3.sqlite_version_info):
+        yield _warning(
+            f"SQLite {sqlite3.sqlite_version} has a rare fault in its write-ahead log.",
+            "Prefer 3.51.3, 3.50.7, 3.44.6 or later, and run one server process per data "
+            "directory.",
+        )
+
+
+def _backups(settings: Settings, now: Moment) -> Iterator[Finding]:
+    """In production there is a backup not much older than a week."""
+    if settings.environment is not Environment.PRODUCTION:
+        return
+    folder = settings.data / "backups"
+    made = [path.stat().st_mtime for path in folder.glob("timebank-*") if path.suffix != ".sha256"]
+    newest = datetime.fromtimestamp(max(made), UTC) if made else None
+    if newest is None or now.at - newest > _BACKUP_AGE:
+        when = f"The newest backup here is of {newest:%Y-%m-%d}." if newest else "No backup yet."
+        yield _warning(when, "Run `timebank backup` every night, and keep copies elsewhere.")
+
+
+async def _role(db: Database) -> list[Finding]:
+    """What our role on PostgreSQL may do beyond its work."""
+    query = text(
+        "SELECT rolsuper, has_table_privilege(current_user, 'transfer', 'UPDATE, DELETE')"
+        " FROM pg_roles WHERE rolname = current_user"
+    )
+    async with db.read() as conn:
+        superuser, may_change = (await conn.execute(query)).one()
+    advice = "See docs/running.md on the two roles."
+    if superuser:
+        return [_warning("The program is superuser of the database.", advice)]
+    if may_change:
+        return [_warning("The program's role could change posted transfers.", advice)]
+    return []
+
+
+def _others_may_read(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & stat.S_IRWXO)
+    except FileNotFoundError:
+        return False
+
+
+def _unsafe(what: str, remedy: str) -> Finding:
+    return Finding(Level.UNSAFE, what, remedy)
+
+
+def _warning(what: str, remedy: str) -> Finding:
+    return Finding(Level.WARNING, what, remedy)

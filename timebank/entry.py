@@ -1,0 +1,169 @@
+"""One entry as values: what it says, who stands in it, and what happened to it.
+
+    recorded ─► confirmed ─► approved ─► reversed
+       │  ▲         │
+       │  └ returned (with a question)
+       ├─► disputed ─┴─► approved / declined, with a reason
+       └─► withdrawn
+
+An approved entry may still be disputed for a while: it stays posted and is `contested` until a
+coordinator keeps it or undoes it. Tables and verbs are in `timebank.entries`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from ledger import Minutes
+
+
+class Kind(StrEnum):
+    """What sort of thing was given. Grants and donations are gifts of hours, never help."""
+
+    HELP = "help"
+    ACTIVITY = "activity"
+    HOSPITALITY = "hospitality"
+    FACILITATION = "facilitation"
+    OTHER = "other"
+    GRANT = "grant"  # the commons (or an organisation) gives hours to somebody
+    DONATION = "donation"  # somebody gives hours to the commons
+
+    @property
+    def is_gift(self) -> bool:
+        """Whether hours themselves are given, so that no help is counted."""
+        return self in (Kind.GRANT, Kind.DONATION)
+
+
+class State(StrEnum):
+    """Where an entry stands."""
+
+    RECORDED = "recorded"
+    CONFIRMED = "confirmed"
+    DISPUTED = "disputed"
+    RETURNED = "returned"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+    REVERSED = "reversed"
+
+
+OPEN = (State.RECORDED, State.CONFIRMED, State.DISPUTED, State.RETURNED)
+"""States in which an entry still waits for somebody."""
+
+
+class Side(StrEnum):
+    """Which side of an entry somebody stands on."""
+
+    GAVE = "gave"
+    RECEIVED = "received"
+
+
+class StepKind(StrEnum):
+    """What can happen to an entry; each is kept with who and when."""
+
+    RECORDED = "recorded"
+    CHANGED = "changed"  # answered with a corrected entry after it was returned
+    CONFIRMED = "confirmed"
+    DISPUTED = "disputed"
+    ANSWERED = "answered"
+    RETURNED = "returned"
+    WITHDRAWN = "withdrawn"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    KEPT = "kept"  # a dispute about an approved entry was settled: it stays
+    REVERSED = "reversed"
+    POSTED = "posted"  # posted without a coordinator, as the agreement says
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One side of a new entry: an account and its own minutes, or None to share equally."""
+
+    account_id: UUID
+    minutes: Minutes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """What a person writes down.
+
+    `minutes` is what each giver gave, where a giver's share names none of its own. Receivers
+    without minutes of their own share what was given, to the minute.
+    """
+
+    kind: Kind
+    givers: tuple[Share, ...]
+    receivers: tuple[Share, ...]
+    minutes: Minutes | None
+    occurred_on: date
+    note: str = ""
+    category_id: UUID | None = None
+    on_behalf_of: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One account's part in an entry, with the name to show."""
+
+    account_id: UUID
+    name: str
+    side: Side
+    minutes: Minutes
+    awaited: bool
+    confirmed_at: datetime | None
+    confirmed_by: UUID | None
+    reachable: bool  # has a sign-in (an organisation: a manager), so that they can be asked
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happened to an entry."""
+
+    number: int
+    kind: StepKind
+    member_id: UUID | None
+    name: str | None
+    at: datetime
+    words: str
+    override: bool
+    stood_in: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An entry with everyone in it, as lists and decisions need it."""
+
+    community_id: UUID
+    id: UUID
+    kind: Kind
+    category: str | None
+    category_id: UUID | None
+    occurred_on: date
+    note: str
+    minutes: Minutes
+    state: State
+    contested: bool
+    agreement_version: int
+    recorded_by: UUID
+    recorded_by_name: str
+    on_behalf_of: UUID | None
+    on_behalf_of_name: str | None
+    recorded_at: datetime
+    touched_at: datetime
+    posted_at: datetime | None
+    reverses_id: UUID | None
+    reversed_by_id: UUID | None
+    parts: tuple[Part, ...]
+
+    @property
+    def givers(self) -> tuple[Part, ...]:
+        """Those who gave, in the order they were written down."""
+        return tuple(part for part in self.parts if part.side is Side.GAVE)
+
+    @property
+    def receivers(self) -> tuple[Part, ...]:
+        """Those who received, in the order they were written down."""
+        return tuple(part for part in self.parts if part.side is Side.RECEIVED)

@@ -1,0 +1,349 @@
+"""The agreement in plain words: what holds now, what held before, and how a steward changes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ledger import Minutes, Rounding
+from timebank import agreements, policy
+from timebank.agreements import Agreement, Approval, Joining, OtherSide, Silence, Terms
+from timebank.errors import NotFound
+from timebank.i18n import format_day, format_minutes
+from web.attempt import attempt
+from web.forms import Form
+from web.pages import gettext, here, language, ngettext, now, page, read, see_other
+from web.stories import Gettext
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One rule in words; `fields` are the terms it speaks of."""
+
+    fields: tuple[str, ...]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one version changed: the words before and after."""
+
+    before: str
+    after: str
+
+
+async def show(request: Request) -> Response:
+    """The agreement as it holds now, and its versions with what each changed."""
+    return await _agreement_page(request, None)
+
+
+async def version(request: Request) -> Response:
+    """The agreement as it was in one version."""
+    return await _agreement_page(request, int(request.path_params["version"]))
+
+
+async def edit(request: Request) -> Response:
+    """Write the next version."""
+    at = here(request)
+    async with read(request) as conn:
+        current = await agreements.current(conn, at.community.id)
+    return _edit_page(request, Form.of(_as_adopted(current)), current)
+
+
+async def update(request: Request) -> Response:
+    """Adopt the next version; refused where somebody adopted another one meanwhile."""
+    at, _ = here(request), gettext(request)
+    form = Form(await request.form())
+    async with read(request) as conn:
+        current = await agreements.current(conn, at.community.id)
+    terms = _terms(form, _)
+    reason = form.text("reason", limit=1000, lines=True)
+    expected = form.number("version", 1, 2**31) or 0
+    if terms is not None and form.ok and not agreements.changes(current.terms, terms):
+        form.mistake("", _("Nothing is different from the agreement you have."))
+
+    async def adopt(conn: AsyncConnection) -> Agreement:
+        assert terms is not None  # the form is fine, so the terms were read
+        return await agreements.adopt(
+            conn,
+            at.community.id,
+            terms,
+            reason=reason,
+            expected_version=expected,
+            by=at.me.id,
+            now=now(request),
+        )
+
+    adopted = await attempt(request, form, adopt)
+    if adopted is None:
+        return _edit_page(request, form, current, status=422)
+    said = _("Version %(number)d holds from now on.") % {"number": adopted.version}
+    return see_other(request, "agreement:show", said=said)
+
+
+async def _agreement_page(request: Request, number: int | None) -> Response:
+    at = here(request)
+    async with read(request) as conn:
+        versions = await agreements.history(conn, at.community.id)
+    versions = sorted(versions, key=lambda one: one.version)
+    by_number = {one.version: one for one in versions}
+    shown = versions[-1] if number is None else by_number.get(number)
+    if shown is None:
+        raise NotFound("agreement")
+    say = Clauses(request)
+    history = [
+        (one, say.changes(before.terms, one.terms) if before else [])
+        for before, one in zip([None, *versions], versions, strict=False)
+    ]
+    return page(
+        request,
+        "agreement/show.html",
+        agreement=shown,
+        is_current=shown is versions[-1],
+        current=versions[-1],
+        clauses=say.all(shown.terms),
+        history=history[::-1],
+        may_adopt=policy.may_adopt(at.me),
+        review_due=_due(shown.terms.review_on, now(request).day_in(at.community.timezone)),
+    )
+
+
+def _edit_page(
+    request: Request, form: Form, current: Agreement, *, status: int = 200
+) -> Response:
+    _ = gettext(request)
+    return page(
+        request,
+        "agreement/edit.html",
+        status=status,
+        form=form,
+        current=current,
+        choices=_choices(_),
+    )
+
+
+def _due(review_on: date | None, today: date) -> bool:
+    return review_on is not None and review_on <= today
+
+
+class Clauses:
+    """Says terms in the reader's words."""
+
+    def __init__(self, request: Request) -> None:
+        self._gettext = gettext(request)
+        self._ngettext = ngettext(request)
+        self._language = language(request)
+
+    def all(self, terms: Terms) -> list[Clause]:
+        """Every rule, in the order in which people meet them."""
+        return [
+            Clause(("joining",), self._joining(terms)),
+            Clause(("step", "rounding"), self._step(terms)),
+            Clause(("other_side", "dispute_days", "silence"), self._other_side(terms)),
+            Clause(("approval", "approval_above"), self._approval(terms)),
+            Clause(("sole_coordinator",), self._sole(terms)),
+            Clause(("soft_floor",), self._soft_floor(terms)),
+            Clause(("hard_floor",), self._hard_floor(terms)),
+            Clause(("commons_floor",), self._commons(terms)),
+            Clause(("review_on",), self._review(terms)),
+        ]
+
+    def changes(self, old: Terms, new: Terms) -> list[Change]:
+        """What is different, as the words before and after."""
+        changed = set(agreements.changes(old, new))
+        pairs = [
+            Change(before.words, after.words)
+            for before, after in zip(self.all(old), self.all(new), strict=True)
+            if changed.intersection(before.fields) and before.words != after.words
+        ]
+        if "purpose" in changed:
+            pairs.insert(0, Change(old.purpose, new.purpose))
+        return pairs
+
+    def _joining(self, terms: Terms) -> str:
+        _ = self._gettext
+        if terms.joining is Joining.APPLY:
+            return _("Anyone may ask to join. A coordinator gets to know them and welcomes them.")
+        return _("People join by invitation of somebody who is here already.")
+
+    def _step(self, terms: Terms) -> str:
+        _, ngettext = self._gettext, self._ngettext
+        if terms.step == Minutes(1):
+            return _("We write hours down to the minute.")
+        step = ngettext("%(n)d minute", "%(n)d minutes", terms.step.count) % {"n": terms.step.count}
+        return {
+            Rounding.NEAREST: _("We write hours down in steps of %(step)s, to the nearest step."),
+            Rounding.UP: _("We write hours down in steps of %(step)s, and round up."),
+            Rounding.DOWN: _("We write hours down in steps of %(step)s, and round down."),
+        }[terms.rounding] % {"step": step}
+
+    def _other_side(self, terms: Terms) -> str:
+        _, ngettext = self._gettext, self._ngettext
+        days = ngettext("%(n)d day", "%(n)d days", terms.dispute_days) % {"n": terms.dispute_days}
+        if terms.other_side is OtherSide.TOLD:
+            text = _("When somebody writes hours down, the other side is told, and has %(days)s to say if something is not right.")
+        else:
+            text = _("When somebody writes hours down, the other side is asked to confirm them within %(days)s.")
+        silence = (
+            _("No answer means yes.")
+            if terms.silence is Silence.AGREES
+            else _("Without an answer the entry waits.")
+        )
+        return f"{text % {'days': days}} {silence}"
+
+    def _approval(self, terms: Terms) -> str:
+        _ = self._gettext
+        above = format_minutes(terms.approval_above)
+        return {
+            Approval.ALL: _("A coordinator looks at every entry and approves it before it counts. Nobody approves hours they gain themselves."),
+            Approval.ABOVE: _("A coordinator approves entries of more than %(above)s, and everything the commons gives. Nobody approves hours they gain themselves."),
+            Approval.COMMONS: _("A coordinator approves what the commons gives. All other entries count once both sides agree."),
+        }[terms.approval] % {"above": above}
+
+    def _sole(self, terms: Terms) -> str:
+        _ = self._gettext
+        if terms.sole_coordinator:
+            return _("Where our only coordinator would gain hours, the other side's confirmation stands in for a second coordinator, and the entry says so.")
+        return _("Where a coordinator would gain hours, another coordinator approves them.")
+
+    def _soft_floor(self, terms: Terms) -> str:
+        _ = self._gettext
+        return _("Going below zero is ordinary. When a balance falls below %(floor)s, we talk.") % {
+            "floor": format_minutes(terms.soft_floor)
+        }
+
+    def _hard_floor(self, terms: Terms) -> str:
+        _ = self._gettext
+        if terms.hard_floor is None:
+            return _("There is no balance at which we stop somebody from receiving help.")
+        return _("Below %(floor)s nothing more is approved, unless a coordinator gives a reason that everyone concerned can read.") % {"floor": format_minutes(terms.hard_floor)}
+
+    def _commons(self, terms: Terms) -> str:
+        _ = self._gettext
+        if terms.commons_floor is None:
+            return _("The commons may give hours without a limit. Every member can read its statement.")
+        if not terms.commons_floor:
+            return _("The commons gives only hours that were given to it. Every member can read its statement.")
+        return _("The commons may go down to %(floor)s. Every member can read its statement.") % {
+            "floor": format_minutes(terms.commons_floor)
+        }
+
+    def _review(self, terms: Terms) -> str:
+        _ = self._gettext
+        if terms.review_on is None:
+            return _("We have not set a day to look at this agreement again.")
+        return _("We look at this agreement again on %(day)s.") % {
+            "day": format_day(terms.review_on, self._language)
+        }
+
+
+def _choices(_: Gettext) -> dict[str, list[tuple[str, str]]]:
+    """What each rule can be, in words, for the form."""
+    return {
+        "joining": [
+            (Joining.APPLY, _("Anyone may ask; a coordinator welcomes them")),
+            (Joining.INVITATION, _("By invitation only")),
+        ],
+        "rounding": [
+            (Rounding.NEAREST, _("To the nearest step")),
+            (Rounding.UP, _("Up")),
+            (Rounding.DOWN, _("Down")),
+        ],
+        "other_side": [
+            (OtherSide.TOLD, _("They are told, and may say it is not right")),
+            (OtherSide.CONFIRMS, _("They have to confirm")),
+        ],
+        "silence": [
+            (Silence.AGREES, _("No answer means yes")),
+            (Silence.WAITS, _("The entry waits until they answer")),
+        ],
+        "approval": [
+            (Approval.ALL, _("Every entry")),
+            (Approval.ABOVE, _("Long entries, and what the commons gives")),
+            (Approval.COMMONS, _("Only what the commons gives")),
+        ],
+    }
+
+
+def _as_adopted(agreement: Agreement) -> dict[str, str]:
+    """The fields of the form, filled in from the version that holds."""
+    terms = agreement.terms
+    floors = {
+        name: "" if floor is None else str(abs(floor))
+        for name, floor in (
+            ("soft_floor", terms.soft_floor),
+            ("hard_floor", terms.hard_floor),
+            ("commons_floor", terms.commons_floor),
+        )
+    }
+    flags = {"sole_coordinator": "1"} if terms.sole_coordinator else {}
+    return {
+        "version": str(agreement.version),
+        "purpose": terms.purpose,
+        "step": str(terms.step.count),
+        "rounding": terms.rounding,
+        "joining": terms.joining,
+        "other_side": terms.other_side,
+        "dispute_days": str(terms.dispute_days),
+        "silence": terms.silence,
+        "approval": terms.approval,
+        "approval_above": str(terms.approval_above),
+        "review_on": "" if terms.review_on is None else terms.review_on.isoformat(),
+        **floors,
+        **flags,
+    }
+
+
+def _terms(form: Form, _: Gettext) -> Terms | None:
+    """The terms a steward wrote; None where something in them is not right.
+
+    Floors are written without a sign ("10:00 below zero"), so that nobody has to type a minus.
+    """
+    step = form.number("step", 1, 60)
+    rounding = form.choice("rounding", Rounding)
+    joining = form.choice("joining", Joining)
+    other_side = form.choice("other_side", OtherSide)
+    days = form.number("dispute_days", 0, 90)
+    silence = form.choice("silence", Silence)
+    approval = form.choice("approval", Approval)
+    soft = form.minutes("soft_floor", zero=True)
+    hard = form.minutes("hard_floor", required=False, zero=True)
+    commons = form.minutes("commons_floor", required=False, zero=True)
+    above = form.minutes("approval_above", zero=True)
+    purpose = form.text("purpose", required=False, limit=2000, lines=True)
+    review_on = form.day("review_on", required=False, future=True)
+    if hard is not None and soft is not None and hard < soft:
+        form.mistake("hard_floor", _("This lies above the balance at which you talk."))
+    if (
+        step is None
+        or rounding is None
+        or joining is None
+        or other_side is None
+        or days is None
+        or silence is None
+        or approval is None
+        or soft is None
+        or above is None
+        or not form.ok
+    ):
+        return None
+    return Terms(
+        purpose=purpose,
+        step=Minutes(step),
+        rounding=rounding,
+        soft_floor=-soft,
+        hard_floor=None if hard is None else -hard,
+        commons_floor=None if commons is None else -commons,
+        joining=joining,
+        other_side=other_side,
+        dispute_days=days,
+        silence=silence,
+        approval=approval,
+        approval_above=above,
+        sole_coordinator=form.flag("sole_coordinator"),
+        review_on=review_on,
+    )

@@ -1,0 +1,64 @@
+"""The audit: who did what to whom, when, under which agreement."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from timebank import audit, policy
+from timebank.audit import Act
+from web.pages import gettext, here, page, path_id, read
+from web.stories import Gettext
+
+PAGE = 50
+
+
+async def show(request: Request) -> Response:
+    """Stewards read all of it, members their own matters."""
+    at, _ = here(request), gettext(request)
+    before = request.query_params.get("before")
+    async with read(request) as conn:
+        acts = await audit.page(
+            conn,
+            at.community.id,
+            by=at.me.id,
+            before=path_id(before) if before else None,
+            limit=PAGE,
+        )
+    return page(
+        request,
+        "audit/show.html",
+        acts=acts,
+        sees_all=policy.may_read_audit(at.me),
+        older=acts[-1].id if len(acts) == PAGE else None,
+        told=lambda act: tell(act, _),
+    )
+
+
+def tell(act: Act, _: Gettext) -> str:
+    """One act in a sentence; one that is new here is named as it is."""
+    facts = {
+        "actor": act.actor or _("The agreement itself"),
+        "subject": act.subject or _("somebody who has left"),
+        "action": act.action,
+        "version": act.facts.get("version", act.agreement_version),
+        "role": act.facts.get("role", ""),
+    }
+    return (_SENTENCES(_).get(act.action) or _("%(actor)s: %(action)s")) % facts
+
+
+def _SENTENCES(_: Gettext) -> dict[str, str]:
+    return {
+        "entry.recorded": _("%(actor)s wrote down an entry"),
+        "entry.changed": _("%(actor)s corrected an entry"),
+        "entry.confirmed": _("%(actor)s confirmed an entry"),
+        "entry.disputed": _("%(actor)s said that an entry is not right"),
+        "entry.answered": _("%(actor)s answered about an entry"),
+        "entry.returned": _("%(actor)s sent an entry back with a question"),
+        "entry.withdrawn": _("%(actor)s took an entry back"),
+        "entry.approved": _("%(actor)s approved an entry"),
+        "entry.posted": _("An entry counted without a coordinator, as the agreement says"),
+        "entry.declined": _("%(actor)s declined an entry"),
+        "entry.kept": _("%(actor)s looked into an entry, and it stays"),
+        "entry.reversed": _("%(actor)s undid an entry"),
+    }

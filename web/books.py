@@ -1,0 +1,37 @@
+"""Our books: every account, the total that is zero, and when somebody last added it all up."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from timebank import books, policy
+from web.pages import database, gettext, here, now, page, read, see_other
+
+
+async def show(request: Request) -> Response:
+    """The books in words; coordinators also see each account's balance."""
+    at = here(request)
+    coordinates = policy.may_coordinate(at.me)
+    async with read(request) as conn:
+        overview = await books.overview(conn, at.community.id)
+        accounts = await books.account_rows(conn, at.community.id, None, 500) if coordinates else []
+    return page(
+        request,
+        "books/show.html",
+        overview=overview,
+        accounts=accounts,
+        coordinates=coordinates,
+    )
+
+
+async def verify(request: Request) -> Response:
+    """Add everything up again, now."""
+    at, _ = here(request), gettext(request)
+    report = await books.verify(database(request), at.community.id, now=now(request))
+    said = (
+        _("All added up again: everything agrees.")
+        if report.sound
+        else _("Something does not agree. Please tell whoever runs this installation.")
+    )
+    return see_other(request, "books:show", said=said)

@@ -1,0 +1,34 @@
+"""The commons: the community's own account, open to all its members."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from timebank import agreements, policy
+from web.pages import here, now, page, read, words
+from web.statement import lines, read_asked
+from web.stories import Teller
+
+
+async def show(request: Request) -> Response:
+    """What the commons holds, what it may give, and every line of its statement."""
+    at = here(request)
+    form, asked = read_asked(request)
+    async with read(request) as conn:
+        found = await lines(conn, request, at.community.commons_id, asked)
+        terms = (await agreements.current(conn, at.community.id)).terms
+    left = None if terms.commons_floor is None else found.balance - terms.commons_floor
+    return page(
+        request,
+        "commons/show.html",
+        status=200 if form.ok else 422,
+        statement=found,
+        terms=terms,
+        left=left,
+        form=form,
+        asked=asked,
+        today=now(request).day_in(at.community.timezone),
+        coordinates=policy.may_coordinate(at.me),
+        tell=Teller(words(request), at.me.id),
+    )
