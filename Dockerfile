@@ -18,7 +18,7 @@ RUN uv build --wheel --no-build-isolation --python "$(command -v python)" --out-
     && uv pip install --python /opt/timebank --no-deps --compile-bytecode /wheel/*.whl
 
 FROM python:3.13-slim-bookworm
-RUN useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin timebank \
+RUN useradd --uid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin timebank \
     && install -d -o timebank -g timebank -m 0700 /data
 COPY --from=build /opt/timebank /opt/timebank
 ENV PATH=/opt/timebank/bin:$PATH \

@@ -118,10 +118,11 @@ def _paths(names: Mapping[UUID, str], clean: Callable[[str], str]) -> dict[UUID,
     # Beancount counts what lies below a path into its balance, so none may lie below another.
     above = {path[:end] for path in paths.values() for end, char in enumerate(path) if char == ":"}
     taken: set[str] = set()
-    for id, path in paths.items():
-        if path in taken or path in above:
-            paths[id] = f"{path}-{id.hex}"
+    for id, path in list(paths.items()):
+        while path in taken or path in above:
+            path = f"{path}-{id.hex}"
         taken.add(path)
+        paths[id] = path
     return paths
 
 

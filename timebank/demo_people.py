@@ -6,12 +6,31 @@ Nobody here exists. Addresses end in `.example`, phone numbers come from ranges 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
-from timebank.entries import Kind
+from timebank.entry import Kind
 from timebank.members import Role
 
 PASSPHRASE = "kettle lantern riverbank"  # noqa: S105
 """Everybody in the demo signs in with it."""
+
+
+class Topic(IntEnum):
+    """Positions in the list of categories that a community begins with."""
+
+    COMPANY = 0
+    GETTING_ABOUT = 1
+    SHOPPING = 2
+    FOOD = 3
+    GARDEN = 4
+    HOME = 5
+    COMPUTERS = 6
+    LEARNING = 7
+    CHILDREN = 8
+    HEALTH = 9
+    CRAFTS = 10
+    PAPER = 11
+    OTHER = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +38,7 @@ class Favour:
     """Something people do for each other: `minutes` are the usual lengths, `notes` the words."""
 
     kind: Kind
-    category: int  # position in the community's list of categories, from 0
+    topic: Topic
     minutes: tuple[int, ...]
     notes: tuple[str, ...]
 
@@ -72,7 +91,7 @@ class House:
 FAVOURS: dict[str, Favour] = {
     "gardening": Favour(
         Kind.HELP,
-        0,
+        Topic.GARDEN,
         (60, 90, 120, 150),
         (
             "Dug over the front bed and cut the hedge",
@@ -83,7 +102,7 @@ FAVOURS: dict[str, Favour] = {
     ),
     "repairs": Favour(
         Kind.HELP,
-        1,
+        Topic.HOME,
         (45, 60, 90, 120),
         (
             "Put up two shelves in the hall",
@@ -94,13 +113,13 @@ FAVOURS: dict[str, Favour] = {
     ),
     "bicycles": Favour(
         Kind.HELP,
-        1,
+        Topic.HOME,
         (30, 45, 60),
         ("Bicycle repair: brakes and a new chain", "Two punctures and a wobbly saddle"),
     ),
     "lifts": Favour(
         Kind.HELP,
-        2,
+        Topic.GETTING_ABOUT,
         (45, 60, 90, 105),
         (
             "Lift to the eye clinic and back",
@@ -110,13 +129,13 @@ FAVOURS: dict[str, Favour] = {
     ),
     "dogs": Favour(
         Kind.HELP,
-        3,
+        Topic.COMPANY,
         (30, 45, 60),
         ("Walked Biscuit along the river", "Looked after the cat for the weekend"),
     ),
     "computers": Favour(
         Kind.HELP,
-        4,
+        Topic.COMPUTERS,
         (45, 60, 75, 90),
         (
             "Set up the tablet for calls with the grandchildren",
@@ -126,31 +145,31 @@ FAVOURS: dict[str, Favour] = {
     ),
     "letters": Favour(
         Kind.HELP,
-        4,
+        Topic.PAPER,
         (30, 45, 60, 75),
         ("Filled in the housing form together", "Wrote to the gas company, politely but firmly"),
     ),
     "languages": Favour(
         Kind.HELP,
-        5,
+        Topic.LEARNING,
         (60, 75, 90),
         ("English conversation over tea", "Spanish for a holiday in Cadiz", "Homework in French"),
     ),
     "music": Favour(
         Kind.HELP,
-        5,
+        Topic.LEARNING,
         (45, 60),
         ("Guitar lesson, three new chords", "Piano practice for the school concert"),
     ),
     "sewing": Favour(
         Kind.HELP,
-        6,
+        Topic.CRAFTS,
         (45, 60, 90, 120),
         ("Hemmed curtains for the new flat", "Mended a winter coat", "Costume for the school play"),
     ),
     "cooking": Favour(
         Kind.HELP,
-        7,
+        Topic.FOOD,
         (60, 90, 120),
         (
             "Soup and bread for the week after the operation",
@@ -160,7 +179,7 @@ FAVOURS: dict[str, Favour] = {
     ),
     "company": Favour(
         Kind.HELP,
-        3,
+        Topic.COMPANY,
         (60, 75, 90, 120),
         (
             "A walk by the river and a long chat",
@@ -171,43 +190,54 @@ FAVOURS: dict[str, Favour] = {
     ),
     "shopping": Favour(
         Kind.HELP,
-        2,
+        Topic.SHOPPING,
         (30, 45, 60, 75),
         ("Shopping and the chemist", "Carried the heavy bags up three floors"),
     ),
     "children": Favour(
         Kind.HELP,
-        3,
+        Topic.CHILDREN,
         (60, 120, 150, 180),
         ("Looked after Leo while his mother was at work", "School run for two, in the rain"),
     ),
-    "haircuts": Favour(Kind.OTHER, 6, (30, 45), ("A haircut at home", "Trim before the wedding")),
+    "haircuts": Favour(
+        Kind.OTHER, Topic.HEALTH, (30, 45), ("A haircut at home", "Trim before the wedding")
+    ),
     "photographs": Favour(
-        Kind.OTHER, 6, (60, 90), ("Photographs of the street party", "Portraits for the hall")
+        Kind.OTHER,
+        Topic.CRAFTS,
+        (60, 90),
+        ("Photographs of the street party", "Portraits for the hall"),
     ),
     "moving": Favour(
         Kind.HELP,
-        1,
+        Topic.HOME,
         (120, 150, 180),
         ("Carried boxes to the new flat", "Took the old sofa to the tip"),
     ),
     "hall": Favour(
         Kind.HOSPITALITY,
-        7,
+        Topic.OTHER,
         (120, 180),
         ("The upstairs room, warm and with cups", "Hall and kitchen for the afternoon"),
     ),
     "welcome desk": Favour(
         Kind.HELP,
-        3,
+        Topic.COMPANY,
         (120, 150, 180),
         ("Welcomed visitors at the front desk", "Helped at the open day"),
     ),
     "walk leading": Favour(
-        Kind.ACTIVITY, 3, (90, 120), ("Led the slow walk for good health", "Walk to the old lock")
+        Kind.ACTIVITY,
+        Topic.HEALTH,
+        (90, 120),
+        ("Led the slow walk for good health", "Walk to the old lock"),
     ),
     "reading": Favour(
-        Kind.ACTIVITY, 5, (60, 90), ("Heard the children read", "Story time for the little ones")
+        Kind.ACTIVITY,
+        Topic.CHILDREN,
+        (60, 90),
+        ("Heard the children read", "Story time for the little ones"),
     ),
 }
 """What people in Riverside do for each other. The keys are also what they offer and wish for."""
@@ -635,21 +665,35 @@ GATHERINGS: tuple[tuple[Kind, str, tuple[int, ...]], ...] = (
 
 BARRIO_FAVOURS: dict[str, Favour] = {
     "huerto": Favour(
-        Kind.HELP, 0, (60, 90, 120), ("Preparamos los bancales", "Regar y podar los geranios")
+        Kind.HELP,
+        Topic.GARDEN,
+        (60, 90, 120),
+        ("Preparamos los bancales", "Regar y podar los geranios"),
     ),
     "arreglos": Favour(
-        Kind.HELP, 1, (45, 60, 90), ("Arreglo de la persiana", "Colgar unas estanterías")
+        Kind.HELP, Topic.HOME, (45, 60, 90), ("Arreglo de la persiana", "Colgar unas estanterías")
     ),
     "acompañar": Favour(
-        Kind.HELP, 2, (60, 90), ("Acompañar al médico", "Paseo por el puerto y charla")
+        Kind.HELP,
+        Topic.GETTING_ABOUT,
+        (60, 90),
+        ("Acompañar al médico", "Paseo por el puerto y charla"),
     ),
     "ordenador": Favour(
-        Kind.HELP, 4, (45, 60), ("Pedir la cita por internet", "Poner al día el móvil")
+        Kind.HELP,
+        Topic.COMPUTERS,
+        (45, 60),
+        ("Pedir la cita por internet", "Poner al día el móvil"),
     ),
     "cocina": Favour(
-        Kind.HELP, 7, (90, 120), ("Arroz para la semana", "Aprendimos a hacer pan de pueblo")
+        Kind.HELP,
+        Topic.FOOD,
+        (90, 120),
+        ("Arroz para la semana", "Aprendimos a hacer pan de pueblo"),
     ),
-    "inglés": Favour(Kind.HELP, 5, (60, 75), ("Conversación en inglés", "Una carta en inglés")),
+    "inglés": Favour(
+        Kind.HELP, Topic.LEARNING, (60, 75), ("Conversación en inglés", "Una carta en inglés")
+    ),
 }
 
 BARRIO: tuple[Neighbour, ...] = (
@@ -765,9 +809,9 @@ class Neighbourhood:
     applicants: tuple[tuple[str, str, str], ...]
     favours: dict[str, Favour]
     gatherings: tuple[tuple[Kind, str, tuple[int, ...]], ...]
-    workshops: tuple[tuple[str, int], ...]
-    joint: tuple[tuple[str, int], ...]
-    together: tuple[tuple[str, int], ...]
+    workshops: tuple[tuple[str, Topic], ...]
+    joint: tuple[tuple[str, Topic], ...]
+    together: tuple[tuple[str, Topic], ...]
     words: Words
     paused: str = ""
     left: str = ""
@@ -786,20 +830,20 @@ RIVERSIDE_BANK = Neighbourhood(
     favours=FAVOURS,
     gatherings=GATHERINGS,
     workshops=(
-        ("Sourdough for beginners", 7),
-        ("How to mend a puncture", 1),
-        ("First steps with the tablet", 4),
-        ("Curtains in an afternoon", 6),
+        ("Sourdough for beginners", Topic.FOOD),
+        ("How to mend a puncture", Topic.HOME),
+        ("First steps with the tablet", Topic.COMPUTERS),
+        ("Curtains in an afternoon", Topic.CRAFTS),
     ),
     joint=(
-        ("Cleared the loft before the move", 1),
-        ("Painted the hallway, two coats", 1),
-        ("Cooked for the christening", 7),
+        ("Cleared the loft before the move", Topic.HOME),
+        ("Painted the hallway, two coats", Topic.HOME),
+        ("Cooked for the christening", Topic.FOOD),
     ),
     together=(
-        ("Garden day in The Meadows", 0),
-        ("Repair evening at the tenants' shed", 1),
-        ("Homework club", 5),
+        ("Garden day in The Meadows", Topic.GARDEN),
+        ("Repair evening at the tenants' shed", Topic.HOME),
+        ("Homework club", Topic.LEARNING),
     ),
     words=RIVERSIDE_WORDS,
     paused="Norma Pike",
@@ -818,8 +862,8 @@ BARRIO_BANK = Neighbourhood(
     applicants=BARRIO_APPLICANTS,
     favours=BARRIO_FAVOURS,
     gatherings=BARRIO_GATHERINGS,
-    workshops=(("Pan de pueblo para todos", 7),),
-    joint=(("Pintamos la cocina", 1),),
-    together=(("Limpieza de la playa", 0),),
+    workshops=(("Pan de pueblo para todos", Topic.FOOD),),
+    joint=(("Pintamos la cocina", Topic.HOME),),
+    together=(("Limpieza de la playa", Topic.OTHER),),
     words=BARRIO_WORDS,
 )

@@ -29,7 +29,7 @@ from timebank.communities import Community
 from timebank.db import Database
 from timebank.demo_people import PASSPHRASE, House, Neighbour, Neighbourhood
 from timebank.demo_year import COMMONS, Ending, Happening, joins_in_week
-from timebank.entries import Entry, NewEntry, Share
+from timebank.entry import Entry, NewEntry, Share
 from timebank.members import MemberKind, Role
 from timebank.moment import Moment
 
@@ -344,7 +344,7 @@ def _new(
         minutes=None if what.own_minutes else Minutes(what.minutes),
         occurred_on=town.today - timedelta(days=what.days_ago),
         note=what.note,
-        category_id=categories[what.category] if 0 <= what.category < len(categories) else None,
+        category_id=None if what.topic is None else categories[what.topic],
         on_behalf_of=behalf,
     )
 

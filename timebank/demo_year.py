@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from random import Random
 
-from timebank.demo_people import Neighbour, Neighbourhood
-from timebank.entries import Kind
+from timebank.demo_people import Neighbour, Neighbourhood, Topic
+from timebank.entry import Kind
 
 COMMONS = ""
 """The commons stands among the names as the empty one."""
@@ -47,7 +47,7 @@ class Happening:
 
     days_ago: int
     kind: Kind
-    category: int
+    topic: Topic | None
     note: str
     givers: tuple[str, ...]
     receivers: tuple[str, ...]
@@ -124,7 +124,7 @@ def _favour(year: _Year, week: int, here: Sequence[Neighbour]) -> Happening:
         Happening(
             days_ago=7 * week + year.dice.randint(1, 7),
             kind=favour.kind,
-            category=favour.category,
+            topic=favour.topic,
             note=year.dice.choice(favour.notes),
             givers=(giver.name,),
             receivers=(receiver.name,),
@@ -160,7 +160,7 @@ def _gathering(year: _Year, week: int, here: Sequence[Neighbour]) -> Happening:
     return Happening(
         days_ago=7 * week + 3,
         kind=kind,
-        category=7,
+        topic=Topic.PAPER if kind is Kind.FACILITATION else Topic.FOOD,
         note=note,
         givers=names,
         receivers=(COMMONS,),
@@ -176,16 +176,16 @@ def _group(year: _Year, week: int, here: Sequence[Neighbour], shape: str) -> Hap
     names = [who.name for who in people]
     kind = Kind.ACTIVITY
     if shape == "workshop":
-        (note, category), givers, receivers = year.dice.choice(year.place.workshops), 1, few - 1
+        (note, topic), givers, receivers = year.dice.choice(year.place.workshops), 1, few - 1
     elif shape == "together":
-        (note, category), givers, receivers = year.dice.choice(year.place.together), 3, few - 3
+        (note, topic), givers, receivers = year.dice.choice(year.place.together), 3, few - 3
     else:
-        (note, category), givers, receivers = year.dice.choice(year.place.joint), 2, 1
+        (note, topic), givers, receivers = year.dice.choice(year.place.joint), 2, 1
         kind = Kind.HELP
     return Happening(
         days_ago=7 * week + 2,
         kind=kind,
-        category=category,
+        topic=topic,
         note=note,
         givers=tuple(names[:givers]),
         receivers=tuple(names[-receivers:]),
@@ -199,9 +199,9 @@ def _gift(year: _Year, week: int, here: Sequence[Neighbour]) -> Happening:
     words, day = year.place.words, 7 * week + 4
     if week % 2:
         least = (ordered[0].name,)
-        return Happening(day, Kind.GRANT, -1, words.welcome_gift, (COMMONS,), least, 120)
+        return Happening(day, Kind.GRANT, None, words.welcome_gift, (COMMONS,), least, 120)
     most = (ordered[-1].name,)
-    return Happening(day, Kind.DONATION, -1, words.donation, most, (COMMONS,), 60)
+    return Happening(day, Kind.DONATION, None, words.donation, most, (COMMONS,), 60)
 
 
 def _with_house(year: _Year, week: int, here: Sequence[Neighbour]) -> Happening:
@@ -217,7 +217,7 @@ def _with_house(year: _Year, week: int, here: Sequence[Neighbour]) -> Happening:
     return Happening(
         days_ago=7 * week + 5,
         kind=favour.kind,
-        category=favour.category,
+        topic=favour.topic,
         note=year.dice.choice(favour.notes),
         givers=sides[0],
         receivers=sides[1],
@@ -249,9 +249,12 @@ _PAST = {
 _LATELY = (
     Ending.DISPUTED,
     Ending.WAITING,
+    Ending.WAITING,
     Ending.CONTESTED,
     Ending.WAITING,
     Ending.RETURNED,
+    Ending.WAITING,
+    Ending.WAITING,
     Ending.REVERSED,
 )
 """Where the entries of the last weeks stand, in turn."""

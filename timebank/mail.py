@@ -58,7 +58,8 @@ async def _deliver_one(db: Database, settings: Settings, now: Moment) -> bool | 
             await _postpone(conn, row, error, now)
         return False
     async with db.write() as conn:
-        await _change(conn, row.id, sent_at=now.at, tries=row.tries + 1, last_error="")
+        sent = {"sent_at": now.at, "tries": row.tries + 1, "last_error": "", "body": "", "path": ""}
+        await _change(conn, row.id, **sent)
     return True
 
 
@@ -99,7 +100,8 @@ def _message(settings: Settings, row: Any) -> EmailMessage:
     message["Date"] = format_datetime(row.created_at)
     message["Message-ID"] = f"<{row.id}@{host}>"
     message["Auto-Submitted"] = "auto-generated"
-    message.set_content(row.body)
+    link = f"\n\n{settings.base_url}{row.path}\n" if row.path else "\n"
+    message.set_content(row.body.rstrip() + link)
     return message
 
 

@@ -21,7 +21,8 @@ outbox = Table(
     Column("to_address", Words, nullable=False),
     Column("to_name", Words, nullable=False),
     Column("subject", Words, nullable=False),
-    Column("body", Words, nullable=False),
+    Column("body", Words, nullable=False),  # emptied once it is sent, and so is the path
+    Column("path", Words, nullable=False, server_default=""),  # where on our site it leads
     Column("created_at", Instant, nullable=False),
     Column("due_at", Instant, nullable=False),  # not before; grows with each failed try
     Column("tries", Count, nullable=False),
@@ -35,12 +36,16 @@ outbox = Table(
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One mail to one address, its words already in the reader's language."""
+    """One mail to one address, its words already in the reader's language.
+
+    `path` is where on our own site it leads; the address of the site is put before it on sending.
+    """
 
     to_address: str
     to_name: str
     subject: str
     body: str
+    path: str = ""
     community: UUID | None = None
 
 
@@ -56,6 +61,7 @@ async def put_many(conn: AsyncConnection, mails: Sequence[Mail], *, now: Moment)
             "to_name": mail.to_name,
             "subject": " ".join(mail.subject.split()),  # a header has one line
             "body": mail.body,
+            "path": mail.path,
             "created_at": now.at,
             "due_at": now.at,
             "tries": 0,

@@ -60,14 +60,13 @@ async def update(request: Request) -> Response:
     form = Form(await request.form())
     async with read(request) as conn:
         current = await agreements.current(conn, at.community.id)
-    terms = _terms(form, _)
+    terms = _terms(form, _) or current.terms
     reason = form.text("reason", limit=1000, lines=True)
     expected = form.number("version", 1, 2**31) or 0
-    if terms is not None and form.ok and not agreements.changes(current.terms, terms):
+    if form.ok and not agreements.changes(current.terms, terms):
         form.mistake("", _("Nothing is different from the agreement you have."))
 
     async def adopt(conn: AsyncConnection) -> Agreement:
-        assert terms is not None  # the form is fine, so the terms were read
         return await agreements.adopt(
             conn,
             at.community.id,
@@ -112,9 +111,7 @@ async def _agreement_page(request: Request, number: int | None) -> Response:
     )
 
 
-def _edit_page(
-    request: Request, form: Form, current: Agreement, *, status: int = 200
-) -> Response:
+def _edit_page(request: Request, form: Form, current: Agreement, *, status: int = 200) -> Response:
     _ = gettext(request)
     return page(
         request,
@@ -185,9 +182,15 @@ class Clauses:
         _, ngettext = self._gettext, self._ngettext
         days = ngettext("%(n)d day", "%(n)d days", terms.dispute_days) % {"n": terms.dispute_days}
         if terms.other_side is OtherSide.TOLD:
-            text = _("When somebody writes hours down, the other side is told, and has %(days)s to say if something is not right.")
+            text = _(
+                "When somebody writes hours down, the other side is told, and has "
+                "%(days)s to say if something is not right."
+            )
         else:
-            text = _("When somebody writes hours down, the other side is asked to confirm them within %(days)s.")
+            text = _(
+                "When somebody writes hours down, the other side is asked to confirm them "
+                "within %(days)s."
+            )
         silence = (
             _("No answer means yes.")
             if terms.silence is Silence.AGREES
@@ -199,15 +202,27 @@ class Clauses:
         _ = self._gettext
         above = format_minutes(terms.approval_above)
         return {
-            Approval.ALL: _("A coordinator looks at every entry and approves it before it counts. Nobody approves hours they gain themselves."),
-            Approval.ABOVE: _("A coordinator approves entries of more than %(above)s, and everything the commons gives. Nobody approves hours they gain themselves."),
-            Approval.COMMONS: _("A coordinator approves what the commons gives. All other entries count once both sides agree."),
+            Approval.ALL: _(
+                "A coordinator looks at every entry and approves it before it counts. "
+                "Nobody approves hours they gain themselves."
+            ),
+            Approval.ABOVE: _(
+                "A coordinator approves entries of more than %(above)s, and everything "
+                "the commons gives. Nobody approves hours they gain themselves."
+            ),
+            Approval.COMMONS: _(
+                "A coordinator approves what the commons gives. All other entries count "
+                "once both sides agree."
+            ),
         }[terms.approval] % {"above": above}
 
     def _sole(self, terms: Terms) -> str:
         _ = self._gettext
         if terms.sole_coordinator:
-            return _("Where our only coordinator would gain hours, the other side's confirmation stands in for a second coordinator, and the entry says so.")
+            return _(
+                "Where our only coordinator would gain hours, the other side's "
+                "confirmation stands in for a second coordinator, and the entry says so."
+            )
         return _("Where a coordinator would gain hours, another coordinator approves them.")
 
     def _soft_floor(self, terms: Terms) -> str:
@@ -220,14 +235,22 @@ class Clauses:
         _ = self._gettext
         if terms.hard_floor is None:
             return _("There is no balance at which we stop somebody from receiving help.")
-        return _("Below %(floor)s nothing more is approved, unless a coordinator gives a reason that everyone concerned can read.") % {"floor": format_minutes(terms.hard_floor)}
+        return _(
+            "Below %(floor)s nothing more is approved, unless a coordinator gives a "
+            "reason that everyone concerned can read."
+        ) % {"floor": format_minutes(terms.hard_floor)}
 
     def _commons(self, terms: Terms) -> str:
         _ = self._gettext
         if terms.commons_floor is None:
-            return _("The commons may give hours without a limit. Every member can read its statement.")
+            return _(
+                "The commons may give hours without a limit. Every member can read its statement."
+            )
         if not terms.commons_floor:
-            return _("The commons gives only hours that were given to it. Every member can read its statement.")
+            return _(
+                "The commons gives only hours that were given to it. Every member can "
+                "read its statement."
+            )
         return _("The commons may go down to %(floor)s. Every member can read its statement.") % {
             "floor": format_minutes(terms.commons_floor)
         }
@@ -310,12 +333,12 @@ def _terms(form: Form, _: Gettext) -> Terms | None:
     days = form.number("dispute_days", 0, 90)
     silence = form.choice("silence", Silence)
     approval = form.choice("approval", Approval)
-    soft = form.minutes("soft_floor", zero=True)
-    hard = form.minutes("hard_floor", required=False, zero=True)
-    commons = form.minutes("commons_floor", required=False, zero=True)
-    above = form.minutes("approval_above", zero=True)
+    soft = form.minutes("soft_floor")
+    hard = form.minutes("hard_floor", required=False)
+    commons = form.minutes("commons_floor", required=False)
+    above = form.minutes("approval_above")
     purpose = form.text("purpose", required=False, limit=2000, lines=True)
-    review_on = form.day("review_on", required=False, future=True)
+    review_on = form.day("review_on", required=False)
     if hard is not None and soft is not None and hard < soft:
         form.mistake("hard_floor", _("This lies above the balance at which you talk."))
     if (

@@ -44,10 +44,10 @@ def tell(act: Act, _: Gettext) -> str:
         "version": act.facts.get("version", act.agreement_version),
         "role": act.facts.get("role", ""),
     }
-    return (_SENTENCES(_).get(act.action) or _("%(actor)s: %(action)s")) % facts
+    return (_sentences(_).get(act.action) or _("%(actor)s: %(action)s")) % facts
 
 
-def _SENTENCES(_: Gettext) -> dict[str, str]:
+def _sentences(_: Gettext) -> dict[str, str]:
     return {
         "entry.recorded": _("%(actor)s wrote down an entry"),
         "entry.changed": _("%(actor)s corrected an entry"),

@@ -12,12 +12,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ledger import LedgerError
-from timebank import agreements, buddies, communities, entries, members, policy, posting, statements
-from timebank.entries import OPEN, Entry, Kind, Side, State
+from ledger.errors import FloorReached
+from timebank import acting, agreements, buddies, communities, entries, members, policy, posting
+from timebank.entry import OPEN, Entry, Kind, Side
 from timebank.errors import Forbidden, NotFound, TimebankError
-from timebank.members import Choice, Member
+from timebank.members import Member
 from timebank.posting import Approve, Done, Undo
 from web import record_form
+from web.attempt import attempt
 from web.forms import Form
 from web.pages import (
     database,
@@ -29,13 +31,11 @@ from web.pages import (
     read,
     see_other,
     words,
-    write,
 )
 from web.record_form import Gift, Sheet, Stance
 from web.stories import Teller, kind_label
 
 PAGE = 50
-REFUSALS = (TimebankError, LedgerError)
 
 
 async def index(request: Request) -> Response:
@@ -87,14 +87,14 @@ async def create(request: Request) -> Response:
         sheet = await record_form.look_up(conn, at.community, sheet, form, _)
     entry = record_form.new_entry(sheet, form, at.me, behalf, at.community)
     if entry is not None:
-        try:
-            async with write(request) as conn:
-                done = await entries.record(
-                    conn, at.community.id, entry, by=at.me.id, now=now(request), entry_id=id
-                )
-        except REFUSALS as error:
-            form.refused(error, _)
-        else:
+
+        async def record(conn: AsyncConnection) -> Entry:
+            return await entries.record(
+                conn, at.community.id, entry, by=at.me.id, now=now(request), entry_id=id
+            )
+
+        done = await attempt(request, form, record)
+        if done is not None:
             said = _("Written down. Thank you!")
             return see_other(request, "entries:show", id=done.id, said=said)
     async with read(request) as conn:
@@ -125,22 +125,21 @@ async def update(request: Request) -> Response:
         behalf = await _same_behalf(conn, old)
     entry = record_form.new_entry(sheet, form, at.me, behalf, at.community)
     if entry is not None:
-        try:
-            async with write(request) as conn:
-                await entries.change(
-                    conn, at.community.id, old.id, entry, by=at.me.id, now=now(request)
-                )
-        except REFUSALS as error:
-            form.refused(error, _)
-        else:
+
+        async def change(conn: AsyncConnection) -> Entry:
+            return await entries.change(
+                conn, at.community.id, old.id, entry, by=at.me.id, now=now(request)
+            )
+
+        if await attempt(request, form, change) is not None:
             return see_other(request, "entries:show", id=old.id, said=_("Corrected. Thank you!"))
     async with read(request) as conn:
         return await _sheet_page(request, conn, sheet, form, entry=old, status=422)
 
 
 async def show(request: Request) -> Response:
-    """An entry with its story, and what I may do about it."""
-    return await _story_page(request, Form.blank())
+    """An entry with its story, and what I may do about it; `open` names a step to unfold."""
+    return await _story_page(request, Form.blank(), opened=request.query_params.get("open", ""))
 
 
 async def confirm(request: Request) -> Response:
@@ -188,14 +187,19 @@ async def approve(request: Request) -> Response:
     """Approve one entry: its hours move, all or none."""
     at, _ = here(request), gettext(request)
     form = Form(await request.form())
-    asked = Approve(
-        community=at.community.id,
-        entry_id=path_id(request.path_params["id"]),
-        by=at.me.id,
-        words=form.text("words", required=False, limit=1000, lines=True),
-        override=form.flag("override"),
-    )
-    return await _post(request, form, asked, _("Approved. The hours are on their statements."))
+    id = path_id(request.path_params["id"])
+    reason = form.text("words", required=False, limit=1000, lines=True)
+    override = form.flag("override")
+    error: Refusal | None = None
+    if form.ok:
+        error = await _ask_door(
+            request, Approve(at.community.id, id, at.me.id, words=reason, override=override)
+        )
+        if error is None:
+            said = _("Approved. The hours are on their statements.")
+            return see_other(request, "entries:show", id=id, said=said)
+        form.refused(error, _)
+    return await _story_page(request, form, status=_status(error), refused=error)
 
 
 async def ask_undo(request: Request) -> Response:
@@ -208,20 +212,23 @@ async def undo(request: Request) -> Response:
     """Move the same minutes back; both sides are told and see the pair."""
     at, _ = here(request), gettext(request)
     form = Form(await request.form())
+    id = path_id(request.path_params["id"])
     reason = form.text("words", limit=1000, lines=True)
+    override = form.flag("override")
+    error: Refusal | None = None
     if form.ok:
-        id = path_id(request.path_params["id"])
-        verdict = await _verdict(
-            request, Undo(at.community.id, id, at.me.id, reason, form.flag("override"))
+        error = await _ask_door(
+            request, Undo(at.community.id, id, at.me.id, reason, override=override)
         )
-        if isinstance(verdict, Done):
+        if error is None:
             said = _("Undone. The hours are back where they came from.")
             return see_other(request, "entries:show", id=id, said=said)
-        form.refused(verdict.error, _)
+        form.refused(error, _)
     async with read(request) as conn:
-        return await _undo_page(request, conn, form, status=422)
+        return await _undo_page(request, conn, form, status=_status(error), refused=error)
 
 
+Refusal = TimebankError | LedgerError
 S = TypeVar("S", bound=StrEnum)
 Step = Callable[..., Awaitable[Entry]]
 
@@ -232,36 +239,32 @@ async def _take_step(request: Request, step: Step, said: str) -> Response:
     form = Form(await request.form())
     told = form.text("words", required=False, limit=1000, lines=True)
     id = path_id(request.path_params["id"])
-    if form.ok:
-        try:
-            async with write(request) as conn:
-                await step(conn, at.community.id, id, by=at.me.id, now=now(request), words=told)
-        except NotFound:
-            raise
-        except REFUSALS as error:
-            form.refused(error, gettext(request))
-        else:
-            if form.raw("back") == "home":
-                return see_other(request, "home:show", said=said)
-            return see_other(request, "entries:show", id=id, said=said)
-    return await _story_page(request, form, status=422)
+
+    async def take(conn: AsyncConnection) -> Entry:
+        return await step(conn, at.community.id, id, by=at.me.id, now=now(request), words=told)
+
+    await attempt(request, form, take)
+    if not form.ok:
+        opened = request.url.path.rsplit("/", 1)[1]
+        return await _story_page(request, form, status=422, opened=opened)
+    if form.raw("back") == "home":
+        return see_other(request, "home:show", said=said)
+    return see_other(request, "entries:show", id=id, said=said)
 
 
-async def _post(request: Request, form: Form, asked: Approve, said: str) -> Response:
-    if form.ok:
-        verdict = await _verdict(request, asked)
-        if isinstance(verdict, Done):
-            return see_other(request, "entries:show", id=asked.entry_id, said=said)
-        form.refused(verdict.error, gettext(request))
-    return await _story_page(request, form, status=422)
-
-
-async def _verdict(request: Request, asked: Approve | Undo) -> posting.Verdict:
-    """The door's answer to one request; what one may not know of or do stays an error page."""
+async def _ask_door(request: Request, asked: Approve | Undo) -> Refusal | None:
+    """Hand one request to the door: None when it is done. What one may not know of is raised."""
     (verdict,) = await posting.post(database(request), [asked], now=now(request))
-    if isinstance(verdict, posting.Refused) and isinstance(verdict.error, NotFound):
+    if isinstance(verdict, Done):
+        return None
+    if isinstance(verdict.error, NotFound):
         raise verdict.error
-    return verdict
+    return verdict.error
+
+
+def _status(error: Refusal | None) -> int:
+    """403 for what one may not do, 422 for what is not possible as it stands."""
+    return 403 if isinstance(error, Forbidden) else 422
 
 
 async def _entry(request: Request, conn: AsyncConnection) -> Entry:
@@ -270,12 +273,21 @@ async def _entry(request: Request, conn: AsyncConnection) -> Entry:
     return await entries.get(conn, at.community.id, id, by=at.me.id)
 
 
-async def _story_page(request: Request, form: Form, *, status: int = 200) -> Response:
+async def _story_page(
+    request: Request,
+    form: Form,
+    *,
+    status: int = 200,
+    opened: str = "",
+    refused: Refusal | None = None,
+) -> Response:
     at = here(request)
     async with read(request) as conn:
         entry = await _entry(request, conn)
         story = await entries.story(conn, at.community.id, entry.id)
-        agreement = await agreements.current(conn, at.community.id)
+        terms = (await agreements.current(conn, at.community.id)).terms
+        actor = await acting.one(conn, at.community.id, at.me.id)
+        sole = await acting.coordinators(conn, at.community.id) == 1
         below = []
         if entry.state in OPEN:
             below = await posting.below_soft_floor(conn, at.community.id, entry)
@@ -285,22 +297,39 @@ async def _story_page(request: Request, form: Form, *, status: int = 200) -> Res
         status=status,
         entry=entry,
         story=story,
-        terms=agreement.terms,
+        terms=terms,
         below=below,
-        may=policy.steps_open_to(at.me, entry, agreement.terms),
+        may=policy.steps_open_to(
+            actor.member, entry, terms, actor.acts_for, sole=sole, today=now(request).at.date()
+        ),
         form=form,
+        opened=opened,
+        floor_reached=isinstance(refused, FloorReached),
         tell=Teller(words(request), at.me.id),
     )
 
 
 async def _undo_page(
-    request: Request, conn: AsyncConnection, form: Form, *, status: int = 200
+    request: Request,
+    conn: AsyncConnection,
+    form: Form,
+    *,
+    status: int = 200,
+    refused: Refusal | None = None,
 ) -> Response:
     entry = await _entry(request, conn)
-    if not policy.may_undo(here(request).me, entry):
+    actor = await acting.one(conn, entry.community_id, here(request).me.id)
+    if not policy.may_undo(actor.member, entry, actor.manages):
         raise Forbidden("undo")
-    tell = Teller(words(request), here(request).me.id)
-    return page(request, "entries/undo.html", status=status, entry=entry, form=form, tell=tell)
+    return page(
+        request,
+        "entries/undo.html",
+        status=status,
+        entry=entry,
+        form=form,
+        floor_reached=isinstance(refused, FloorReached),
+        tell=Teller(words(request), here(request).me.id),
+    )
 
 
 async def _sheet_page(
@@ -346,9 +375,7 @@ def _reshaped(sheet: Sheet, form: Form, me: Member) -> Sheet | None:
     return None
 
 
-async def _behalf(
-    conn: AsyncConnection, community: UUID, me: Member, form: Form
-) -> Member | None:
+async def _behalf(conn: AsyncConnection, community: UUID, me: Member, form: Form) -> Member | None:
     """For whom this is written down; the domain checks that they agreed to it."""
     id = form.id("behalf", required=False)
     return None if id is None or id == me.id else await members.get(conn, community, id)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from ledger import ZERO, LedgerError, Minutes
 from timebank import entries, inbox, posting
-from timebank.entries import Entry
+from timebank.entry import Entry
 from timebank.errors import TimebankError
 from timebank.posting import Approve, Done
 from web.forms import Form

@@ -14,6 +14,7 @@ from timebank import buddies, members, policy, statements
 from timebank.errors import Forbidden, NotFound
 from timebank.members import DirectoryRow, Member, MemberKind, Profile, Role, Status
 from timebank.moment import Moment
+from timebank.text import fold
 from web.attempt import attempt
 from web.forms import Form
 from web.pages import gettext, here, now, page, path_id, read, see_other
@@ -26,7 +27,7 @@ _TEXTS = {"phone": 50, "area": 100, "about": _LONG, "offers": _LONG, "wishes": _
 
 async def index(request: Request) -> Response:
     """Who is here, what they offer and what they would like."""
-    at = here(request)
+    at, _ = here(request), gettext(request)
     form = Form(request.query_params)
     search = form.text("q", required=False, limit=100)
     coordinates = policy.may_coordinate(at.me)
@@ -38,7 +39,7 @@ async def index(request: Request) -> Response:
             at.community.id,
             search=search,
             include=tuple(Status) if everyone else (Status.ACTIVE,),
-            after=(form.raw("name"), last) if last else None,
+            after=(fold(form.raw("name")), last) if last else None,
             limit=PAGE + 1,
         )
     return page(
@@ -51,8 +52,7 @@ async def index(request: Request) -> Response:
         coordinates=coordinates,
         may_invite=policy.may_invite(at.me),
         form=form,
-        status_label=status_label,
-        role_label=role_label,
+        **_labels(_),
     )
 
 
@@ -160,7 +160,9 @@ async def decline(request: Request) -> Response:
 async def pause(request: Request) -> Response:
     """Take a break: nothing is recorded for or by a paused member."""
     form = Form(await request.form())
-    return await _change(request, form, members.pause, gettext(request)("Paused. Have a good rest."))
+    return await _change(
+        request, form, members.pause, gettext(request)("Paused. Have a good rest.")
+    )
 
 
 async def resume(request: Request) -> Response:
@@ -220,12 +222,13 @@ async def end_buddy(request: Request) -> Response:
     form = Form(await request.form())
     row = path_id(request.path_params["buddy"])
 
-    async def end(
-        conn: AsyncConnection, community: UUID, id: UUID, *, by: UUID, now: Moment
-    ) -> None:
-        await buddies.end(conn, community, row, by=by, now=now)
-
-    return await _change(request, form, end, gettext(request)("They no longer write hours down."))
+    at = here(request)
+    await attempt(
+        request,
+        form,
+        lambda conn: buddies.end(conn, at.community.id, row, by=at.me.id, now=now(request)),
+    )
+    return await _shown(request, form, gettext(request)("They no longer write hours down."))
 
 
 async def _change(
@@ -243,10 +246,15 @@ async def _change(
         form,
         lambda conn: change(conn, at.community.id, id, by=at.me.id, now=now(request)),
     )
+    return await _shown(request, form, said, to=to)
+
+
+async def _shown(request: Request, form: Form, said: str, *, to: str = "members:show") -> Response:
+    """The page that follows a change; the profile with the mistakes when it was refused."""
     if not form.ok:
         return await _profile_page(request, form, status=422)
     if to == "members:show":
-        return see_other(request, to, id=id, said=said)
+        return see_other(request, to, id=_id(request), said=said)
     return see_other(request, to, said=said)
 
 
@@ -278,8 +286,7 @@ async def _profile_page(request: Request, form: Form, *, status: int = 200) -> R
         sees_contact=profile.contact_shown or may_edit,
         sees_statement=sees_statement,
         roles=[(role, role_label(role, _)) for role in Role],
-        status_label=status_label,
-        role_label=role_label,
+        **_labels(_),
         form=form,
     )
 
@@ -317,6 +324,14 @@ def _kinds(_: Gettext) -> list[tuple[MemberKind, str]]:
         (MemberKind.PERSON, _("A person")),
         (MemberKind.ORGANISATION, _("An organisation")),
     ]
+
+
+def _labels(_: Gettext) -> dict[str, Callable[..., str]]:
+    """What templates call roles and statuses."""
+    return {
+        "role_label": lambda role: role_label(role, _),
+        "status_label": lambda status: status_label(status, _),
+    }
 
 
 def role_label(role: Role, _: Gettext) -> str:

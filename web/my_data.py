@@ -39,9 +39,7 @@ async def close(request: Request) -> Response:
     if form.ok:
         try:
             async with write(request) as conn:
-                await my_data.close(
-                    conn, at.community.id, at.me.id, by=at.me.id, now=now(request)
-                )
+                await my_data.close(conn, at.community.id, at.me.id, by=at.me.id, now=now(request))
         except (TimebankError, LedgerError) as error:
             form.refused(error, _)
         else:

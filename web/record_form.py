@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger import ZERO, Minutes
 from timebank import members
 from timebank.communities import Community
-from timebank.entries import Entry, Kind, NewEntry, Part, Share, Side
+from timebank.entry import Entry, Kind, NewEntry, Part, Share, Side
 from timebank.members import Choice, Member
 from timebank.text import fold
 from web.forms import Form
@@ -96,9 +96,7 @@ def prefix(side: Side) -> str:
     return "giver" if side is Side.GAVE else "receiver"
 
 
-def blank(
-    id: UUID, stance: Stance, gift: Gift, *, several: bool = False, other: str = ""
-) -> Sheet:
+def blank(id: UUID, stance: Stance, gift: Gift, *, several: bool = False, other: str = "") -> Sheet:
     """An empty sheet; `other` is a name to begin with."""
     gave = stance is Stance.GAVE
     return Sheet(

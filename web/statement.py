@@ -124,7 +124,7 @@ async def _statement_page(request: Request, account_id: UUID) -> Response:
 async def _csv(request: Request, account_id: UUID) -> Response:
     """The whole period at once: a slow reader must not keep the database waiting."""
     at = here(request)
-    form, asked = read_asked(request)
+    _form, asked = read_asked(request)
     text = io.StringIO()
     writer = csv.writer(text)
     async with read(request) as conn:

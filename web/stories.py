@@ -9,7 +9,7 @@ from uuid import UUID
 
 from ledger import ZERO, Minutes
 from timebank.agreements import Approval, OtherSide, Terms
-from timebank.entries import Entry, Kind, Part, State, Step, StepKind
+from timebank.entry import Entry, Kind, Part, State, Step, StepKind
 from timebank.i18n import format_minutes
 
 Gettext = Callable[[str], str]
@@ -144,7 +144,7 @@ class Teller:
         }[entry.state]
 
     def _waits_for_answer(self, entry: Entry, terms: Terms) -> str:
-        """A recorded entry waits for the other side, for a coordinator, or for some days to pass."""
+        """It waits for the other side, for a coordinator, or for some days to pass."""
         _, ngettext = self.words.gettext, self.words.ngettext
         asked = [part for part in entry.parts if part.awaited]
         names = self.names([part.name for part in asked])
@@ -215,3 +215,16 @@ def kind_label(kind: Kind, _: Gettext) -> str:
         Kind.DONATION: _("gift to the commons"),
     }[kind]
 
+
+def state_label(state: State, _: Gettext) -> str:
+    """A state in one or two of the reader's words."""
+    return {
+        State.RECORDED: _("waiting"),
+        State.CONFIRMED: _("confirmed"),
+        State.DISPUTED: _("not agreed"),
+        State.RETURNED: _("a question"),
+        State.APPROVED: _("approved"),
+        State.DECLINED: _("declined"),
+        State.WITHDRAWN: _("withdrawn"),
+        State.REVERSED: _("undone"),
+    }[state]

@@ -24,9 +24,22 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Date, DateTime, Integer, LargeBinary, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Date,
+    DateTime,
+    Integer,
+    LargeBinary,
+    Text,
+    Uuid,
+    false,
+    true,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Dialect
+from sqlalchemy.sql.operators import OperatorType, is_, is_not
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from ledger.chain import microseconds
@@ -158,11 +171,25 @@ class MinutesType(TypeDecorator[Minutes]):
         return None if value is None else Minutes(int(value))
 
 
+class _YesOrNo(TypeDecorator.Comparator[bool]):
+    """Spells True and False out after IS, where PostgreSQL takes no parameter."""
+
+    def operate(self, op: OperatorType, *other: Any, **kwargs: Any) -> ColumnElement[Any]:
+        if op in (is_, is_not):
+            other = tuple(_spelled(value) for value in other)
+        return super().operate(op, *other, **kwargs)
+
+
+def _spelled(value: Any) -> Any:
+    return (true() if value else false()) if isinstance(value, bool) else value
+
+
 class Flag(TypeDecorator[bool]):
     """Yes or no."""
 
     impl = Boolean
     cache_ok = True
+    comparator_factory = _YesOrNo
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         kind: TypeEngine[Any] = Integer() if _on_sqlite(dialect) else Boolean()

@@ -1,6 +1,20 @@
 """SQLite and PostgreSQL answer and keep what the in-memory journal does, step by step.
 
-PLANTED
+Each of these bugs was planted and seen to turn this test red; `tests/ledger/planted_bugs.py` holds
+them, and `python -m tests.ledger.planted_bugs` plants them again:
+
+ 1. what is to be reversed is not loaded
+ 2. earlier reversals are not loaded
+ 3. on SQLite, an account of another community is found
+ 4. on SQLite, an entry of another community is found
+ 5. on PostgreSQL, a closed account is loaded as open
+ 6. on PostgreSQL, balances are settled at what they were
+ 7. setting floors leaves the last account out
+ 8. pages repeat the line they begin before
+ 9. a period begins after its first moment
+10. a balance as of a moment misses that moment
+11. the journal is read back from one row too far
+12. on SQLite, microseconds are lost
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ CHANGES: dict[str, tuple[list[str], Kinds]] = {
         {F.ROW_CHANGED},
     ),
     "re-dated": (
-        ["UPDATE transfer SET posted_at = (SELECT posted_at FROM journal) WHERE seq = 1"],
+        ["UPDATE transfer SET posted_at = (SELECT max(posted_at) FROM journal) WHERE seq = 1"],
         {F.ROW_CHANGED, F.TIME_BACKWARDS, F.ENTRY_TORN},
     ),
     "other words": (["UPDATE transfer SET commitment = hash WHERE seq = 3"], {F.ROW_CHANGED}),

@@ -1,0 +1,119 @@
+"""Reading costs the same however long the journal is: few statements, each by index."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from ledger import AccountKind, Minutes
+from ledger.sql import read, store
+from tests.ledger.making import ANA, BEN, CAT, HERE, NOON, after, entry
+
+LENGTH = 600
+
+
+async def keep_many(engine: AsyncEngine) -> None:
+    """A busy account, on both sides of a long journal, one transfer an hour."""
+    async with engine.begin() as conn:
+        await store.open_journal(conn, HERE, NOON)
+        for account in (ANA, BEN, CAT):
+            await store.open_account(conn, HERE, account, AccountKind.MEMBER, NOON)
+        for n in range(LENGTH):
+            move = (ANA, BEN, 3) if n % 3 else (CAT, ANA, 1)
+            await store.post(conn, HERE, [entry(n, move)], after(n))
+
+
+def balance_after(n: int) -> Minutes:
+    """Ana's balance once the transfers 0 to n were posted."""
+    return Minutes(sum(-3 if k % 3 else 1 for k in range(n + 1)))
+
+
+async def test_the_balance_of_any_moment_is_found(engine: AsyncEngine) -> None:
+    await keep_many(engine)
+    async with engine.connect() as conn:
+        for n in (0, 1, 2, 3, 255, 256, 257, LENGTH - 2, LENGTH - 1):
+            assert await read.balance_at(conn, HERE, ANA, after(n)) == balance_after(n)
+            assert await read.balance_at(conn, HERE, ANA, after(n + 0.5)) == balance_after(n)
+        assert await read.balance_at(conn, HERE, ANA, after(-1)) == Minutes(0)
+        assert await read.balance_at(conn, HERE, ANA, after(10**4)) == balance_after(LENGTH - 1)
+
+
+async def test_a_period_is_found_and_read_page_by_page(engine: AsyncEngine) -> None:
+    await keep_many(engine)
+    async with engine.connect() as conn:
+        span = await read.lines_between(conn, HERE, ANA, after(100), after(300))
+        assert (span.before, span.last) == (100, 300)
+        assert (span.opening, span.closing) == (balance_after(99), balance_after(299))
+        newest = await read.page(
+            conn, HERE, ANA, before_line=span.last + 1, after_line=span.before, limit=150
+        )
+        oldest = await read.page(
+            conn, HERE, ANA, before_line=newest[-1].number, after_line=span.before, limit=150
+        )
+        assert [line.number for line in newest + oldest] == list(range(300, 100, -1))
+        in_order = [line async for line in read.lines(conn, HERE, ANA, span)]
+        assert in_order == (newest + oldest)[::-1]
+
+
+async def test_periods_with_an_open_end_and_empty_periods(engine: AsyncEngine) -> None:
+    await keep_many(engine)
+    async with engine.connect() as conn:
+        whole = await read.lines_between(conn, HERE, ANA)
+        assert (whole.before, whole.last) == (0, LENGTH)
+        tail = await read.lines_between(conn, HERE, ANA, start=after(LENGTH - 5))
+        assert (tail.before, tail.last) == (LENGTH - 5, LENGTH)
+        beginning = await read.lines_between(conn, HERE, ANA, end=after(5))
+        assert (beginning.before, beginning.last) == (0, 5)
+        for start, end in ((-9, -5), (10**4, 10**5), (50, 50), (60, 50)):
+            empty = await read.lines_between(conn, HERE, ANA, after(start), after(end))
+            assert empty.before == empty.last
+            assert empty.opening == empty.closing
+
+
+READS: dict[str, tuple[int, Callable[[AsyncConnection], Awaitable[Any]]]] = {
+    "balance": (1, lambda conn: read.balance(conn, HERE, ANA)),
+    "balance_at": (2, lambda conn: read.balance_at(conn, HERE, ANA, after(400))),
+    "lines_between": (3, lambda conn: read.lines_between(conn, HERE, ANA, after(9), after(99))),
+    "page": (1, lambda conn: read.page(conn, HERE, ANA, before_line=300)),
+    "posted": (1, lambda conn: read.posted(conn, HERE, [entry(5).id, entry(7).id])),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+async def test_each_read_is_a_few_statements_by_index(engine: AsyncEngine, name: str) -> None:
+    await keep_many(engine)
+    number, reading = READS[name]
+    seen: list[tuple[str, Any]] = []
+
+    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    def _note(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        seen.append((statement, parameters))
+
+    async with engine.connect() as conn:
+        if engine.dialect.name == "postgresql":
+            await conn.execute(text("ANALYZE"))
+            await conn.execute(text("SET LOCAL enable_seqscan = off"))
+        seen.clear()
+        await reading(conn)
+        own = [pair for pair in seen if pair[0] != "BEGIN IMMEDIATE"]
+        assert len(own) == number
+        for statement, parameters in own:
+            prefix = "EXPLAIN QUERY PLAN " if engine.dialect.name == "sqlite" else "EXPLAIN "
+            found = await conn.exec_driver_sql(prefix + statement, parameters)
+            plan = "\n".join(str(tuple(row)) for row in found)
+            for whole in ("SCAN transfer", "SCAN account", "Seq Scan on"):
+                assert whole not in plan, plan
+
+
+async def test_unknown_accounts_and_entries_are_empty_pages(engine: AsyncEngine) -> None:
+    await keep_many(engine)
+    async with engine.connect() as conn:
+        assert await read.page(conn, HERE, entry(1).id) == []
+        assert await read.page(conn, entry(1).id, ANA) == []
+        assert await read.posted(conn, HERE, [HERE]) == {}
+        assert await read.posted(conn, HERE, []) == {}
+        assert await read.accounts(conn, HERE, []) == {}

@@ -1,0 +1,396 @@
+"""What we write to people: each mail's sentences, in the language of the one who reads it.
+
+Every function puts its mails into the outbox, in the transaction of what they tell. Members without
+e-mail get none; where a buddy or an account manager may answer for them, the buddy is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from timebank import communities, outbox
+from timebank.entries import Entry, StepKind
+from timebank.i18n import N_, format_day, format_minutes, translations
+from timebank.members import Member, Role, Status, buddies, members
+from timebank.moment import Moment
+from timebank.outbox import Mail
+from timebank.people import Person, people
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Somebody a mail goes to, and the member it concerns."""
+
+    member_id: UUID
+    reads_for: UUID
+    name: str
+    email: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class EntryNews:
+    """One step of one entry, to be told to everyone concerned but the one who took it."""
+
+    entry: Entry
+    kind: StepKind
+    by: UUID | None
+    by_name: str | None
+    words: str = ""
+    override: bool = False
+
+
+async def entry_steps(
+    conn: AsyncConnection, community: UUID, news: Sequence[EntryNews], *, now: Moment
+) -> None:
+    """Tell what happened to entries: constant in statements, whatever their number."""
+    if not news:
+        return
+    here = await communities.by_id(conn, community)
+    concerned = {id for one in news for id in _concerned(one)}
+    readers = await _readers(conn, community, concerned)
+    mails = [
+        _entry_mail(here, one, reader)
+        for one in news
+        for reader in _distinct(readers, _concerned(one))
+        if reader.member_id != one.by
+    ]
+    await outbox.put_many(conn, mails, now=now)
+
+
+async def welcomed(conn: AsyncConnection, community: UUID, member: Member, *, now: Moment) -> None:
+    """You belong to us now."""
+    await _to_members(
+        conn,
+        community,
+        [member.id],
+        N_("Welcome to {community}"),
+        N_("Good to have you with us. You can record hours from today on."),
+        path="/",
+        now=now,
+    )
+
+
+async def application_refused(
+    conn: AsyncConnection, community: UUID, member: Member, reason: str, *, now: Moment
+) -> None:
+    """We cannot welcome you now, and why."""
+    await _to_members(
+        conn,
+        community,
+        [member.id],
+        N_("Your application to {community}"),
+        N_("Thank you for asking to join. We cannot welcome you at the moment.\n\n{words}"),
+        words=reason,
+        now=now,
+    )
+
+
+async def applied(conn: AsyncConnection, community: UUID, name: str, *, now: Moment) -> None:
+    """Somebody would like to join: to the coordinators."""
+    query = select(members.c.id).where(
+        members.c.community_id == community,
+        members.c.status == Status.ACTIVE.value,
+        members.c.role.in_([Role.COORDINATOR.value, Role.STEWARD.value]),
+    )
+    await _to_members(
+        conn,
+        community,
+        [row.id for row in await conn.execute(query)],
+        N_("{name} would like to join {community}"),
+        N_("{name} has asked to join. You can welcome them in your inbox."),
+        name=name,
+        path="/inbox",
+        now=now,
+    )
+
+
+async def application_received(
+    conn: AsyncConnection, person: Person, community: UUID, token: str, *, now: Moment
+) -> None:
+    """We have your application; and a link with which you can sign in and follow it."""
+    await _to_person(
+        conn,
+        person,
+        community,
+        N_("Your application to {community}"),
+        N_(
+            "Thank you for asking to join. A coordinator will be in touch.\n\n"
+            "With this link you can sign in; it works once, within 30 minutes:"
+        ),
+        path=f"/sign-in/link/{token}",
+        now=now,
+    )
+
+
+async def known_already(
+    conn: AsyncConnection, person: Person, community: UUID, *, now: Moment
+) -> None:
+    """You asked to join, and we know you already."""
+    await _to_person(
+        conn,
+        person,
+        community,
+        N_("Your application to {community}"),
+        N_(
+            "Somebody asked to join with your address, and you are known to this community "
+            "already. If it was you, simply sign in:"
+        ),
+        path="/sign-in",
+        now=now,
+    )
+
+
+async def invitation(
+    conn: AsyncConnection,
+    community: UUID,
+    *,
+    name: str,
+    email: str,
+    inviter: str,
+    token: str,
+    now: Moment,
+) -> None:
+    """Somebody invites you, in the community's language."""
+    here = await communities.by_id(conn, community)
+    _ = translations(here.language).gettext
+    facts = {"name": name, "inviter": inviter, "community": here.name}
+    body = _(
+        "Hello {name},\n\n{inviter} invites you to {community}, where neighbours give each other "
+        "time and everybody's hour is worth the same.\n\n"
+        "This link is yours alone. It works once, within 30 days:"
+    )
+    mail = Mail(
+        email,
+        name,
+        _("{inviter} invites you to {community}").format(**facts),
+        body.format(**facts),
+        f"/invitation/{token}",
+        community,
+    )
+    await outbox.put_many(conn, [mail], now=now)
+
+
+async def sign_in_link(conn: AsyncConnection, person: Person, token: str, *, now: Moment) -> None:
+    """The link that signs in."""
+    await _to_person(
+        conn,
+        person,
+        None,
+        N_("Your link to sign in"),
+        N_(
+            "With this link you sign in without a password. It works once, within 30 minutes. "
+            "If you did not ask for it, you can leave it alone."
+        ),
+        path=f"/sign-in/link/{token}",
+        now=now,
+    )
+
+
+async def reset_link(conn: AsyncConnection, person: Person, token: str, *, now: Moment) -> None:
+    """The link that sets a new password."""
+    await _to_person(
+        conn,
+        person,
+        None,
+        N_("Choose a new password"),
+        N_(
+            "With this link you choose a new password. It works once, within an hour. "
+            "If you did not ask for it, you can leave it alone: your password stays as it is."
+        ),
+        path=f"/password/{token}",
+        now=now,
+    )
+
+
+async def password_changed(conn: AsyncConnection, person: Person, *, now: Moment) -> None:
+    """Your password was changed: to the one who has to know if it was not them."""
+    await _to_person(
+        conn,
+        person,
+        None,
+        N_("Your password was changed"),
+        N_(
+            "Your password has just been changed, and every device was signed out. "
+            "If that was not you, choose a new password at once:"
+        ),
+        path="/password/forgotten",
+        now=now,
+    )
+
+
+_SUBJECTS = {
+    StepKind.RECORDED: N_("{by} recorded {minutes}: {what}"),
+    StepKind.CHANGED: N_("{by} changed an entry: {what}"),
+    StepKind.CONFIRMED: N_("{by} confirmed {minutes}: {what}"),
+    StepKind.DISPUTED: N_("{by} disagrees about {minutes}: {what}"),
+    StepKind.ANSWERED: N_("{by} answered: {what}"),
+    StepKind.RETURNED: N_("{by} has a question: {what}"),
+    StepKind.WITHDRAWN: N_("{by} withdrew an entry: {what}"),
+    StepKind.APPROVED: N_("Approved, {minutes}: {what}"),
+    StepKind.POSTED: N_("Recorded for good, {minutes}: {what}"),
+    StepKind.DECLINED: N_("Declined: {what}"),
+    StepKind.KEPT: N_("It stays as it is: {what}"),
+    StepKind.REVERSED: N_("Undone, {minutes}: {what}"),
+}
+
+
+def _entry_mail(here: communities.Community, one: EntryNews, reader: Reader) -> Mail:
+    _ = translations(reader.language).gettext
+    entry = one.entry
+    facts = {
+        "by": one.by_name or _("The agreement"),
+        "minutes": format_minutes(entry.minutes),
+        "what": entry.note or entry.category or here.name,
+        "givers": _names(entry.givers),
+        "receivers": _names(entry.receivers),
+        "day": format_day(entry.occurred_on, reader.language),
+    }
+    paragraphs = [
+        _("Hello {name},").format(name=reader.name),
+        _(_SUBJECTS[one.kind]).format(**facts),
+        _("{givers} gave {receivers} {minutes} on {day}.").format(**facts),
+    ]
+    if one.words:
+        paragraphs.append(_("In their words: {words}").format(words=one.words))
+    if one.override:
+        paragraphs.append(_("A hard floor was passed for it, for the reason given."))
+    if one.kind is StepKind.RECORDED:
+        paragraphs.append(_("If that is not right, say so on its page:"))
+    else:
+        paragraphs.append(_("Here is its page:"))
+    return Mail(
+        reader.email,
+        reader.name,
+        _(_SUBJECTS[one.kind]).format(**facts),
+        "\n\n".join(paragraphs),
+        f"/c/{here.slug}/entries/{entry.id}",
+        here.id,
+    )
+
+
+def _names(parts: Sequence[Any]) -> str:
+    return ", ".join(part.name for part in parts)
+
+
+def _concerned(one: EntryNews) -> set[UUID]:
+    """Everyone in the entry, and those who recorded it or had it recorded."""
+    entry = one.entry
+    others = {entry.recorded_by, entry.on_behalf_of or entry.recorded_by}
+    return {part.account_id for part in entry.parts} | others
+
+
+def _distinct(readers: Sequence[Reader], concerned: set[UUID]) -> Iterable[Reader]:
+    """One mail a person, even for those who read for others as well."""
+    seen: set[str] = set()
+    for reader in readers:
+        if reader.reads_for in concerned and reader.email not in seen:
+            seen.add(reader.email)
+            yield reader
+
+
+async def _readers(conn: AsyncConnection, community: UUID, ids: Iterable[UUID]) -> list[Reader]:
+    """Those with an address among these members, and the buddies of the others among them."""
+    wanted = list(ids)
+    own = (
+        select(
+            members.c.id,
+            members.c.id.label("reads_for"),
+            members.c.name,
+            people.c.email,
+            people.c.language,
+        )
+        .join(people, people.c.id == members.c.person_id)
+        .where(
+            members.c.community_id == community,
+            members.c.id.in_(wanted),
+        )
+    )
+    helped = members.alias("helped")
+    buddys = (
+        select(
+            members.c.id,
+            buddies.c.member_id,
+            members.c.name,
+            people.c.email,
+            people.c.language,
+        )
+        .join(people, people.c.id == members.c.person_id)
+        .join(
+            buddies,
+            (buddies.c.community_id == members.c.community_id)
+            & (buddies.c.buddy_id == members.c.id),
+        )
+        .join(
+            helped,
+            (helped.c.community_id == buddies.c.community_id)
+            & (helped.c.id == buddies.c.member_id),
+        )
+        .where(
+            members.c.community_id == community,
+            members.c.status == Status.ACTIVE.value,
+            buddies.c.member_id.in_(wanted),
+            buddies.c.until.is_(None),
+            helped.c.person_id.is_(None),
+        )
+    )
+    rows = [*await conn.execute(own), *await conn.execute(buddys)]
+    return [Reader(*row) for row in rows]
+
+
+async def _to_members(
+    conn: AsyncConnection,
+    community: UUID,
+    ids: Sequence[UUID],
+    subject: str,
+    body: str,
+    *,
+    path: str | None = None,
+    now: Moment,
+    **facts: str,
+) -> None:
+    here = await communities.by_id(conn, community)
+    mails = []
+    for reader in await _readers(conn, community, ids):
+        _ = translations(reader.language).gettext
+        known = {"name": reader.name, "community": here.name, **facts}
+        greeting = _("Hello {name},").format(name=reader.name)
+        words = _(body).format(**known)
+        link = f"/c/{here.slug}{path}" if path else ""
+        mails.append(
+            Mail(
+                reader.email,
+                reader.name,
+                _(subject).format(**known),
+                f"{greeting}\n\n{words}",
+                link,
+                community,
+            )
+        )
+    await outbox.put_many(conn, mails, now=now)
+
+
+async def _to_person(
+    conn: AsyncConnection,
+    person: Person,
+    community: UUID | None,
+    subject: str,
+    body: str,
+    *,
+    path: str,
+    now: Moment,
+) -> None:
+    _ = translations(person.language).gettext
+    facts = {}
+    if community is not None:
+        facts["community"] = (await communities.by_id(conn, community)).name
+    mail = Mail(
+        person.email, "", _(subject).format(**facts), _(body).format(**facts), path, community
+    )
+    await outbox.put_many(conn, [mail], now=now)

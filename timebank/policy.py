@@ -1,0 +1,355 @@
+"""Who may do what: pure predicates on values. Domain functions ask them, and pages do.
+
+`acts_for` are the accounts somebody may act for besides their own: members who agreed to have them
+as a buddy, and organisations they manage. Roles are judged as they are now, so whoever calls reads
+the member afresh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import date, timedelta
+from uuid import UUID
+
+from ledger import Minutes
+from timebank import flow
+from timebank.agreements import Approval, OtherSide, Silence, Terms
+from timebank.entry import OPEN, Entry, Kind, Part, Side, State
+from timebank.members import Member, Role, Status
+
+Accounts = Collection[UUID]
+NOBODY: frozenset[UUID] = frozenset()
+
+
+# ── In general ───────────────────────────────────────────────────────────────────────────────────
+
+
+def may_act(me: Member) -> bool:
+    """Active members record, answer and decide; paused ones only look."""
+    return me.status is Status.ACTIVE
+
+
+def may_look(me: Member) -> bool:
+    """Who has been welcomed and has not left sees the community's pages."""
+    return me.status in (Status.ACTIVE, Status.PAUSED)
+
+
+def may_coordinate(me: Member) -> bool:
+    """Coordinators and stewards, while they are active."""
+    return may_act(me) and me.role in (Role.COORDINATOR, Role.STEWARD)
+
+
+def may_steward(me: Member) -> bool:
+    """Stewards, while they are active."""
+    return may_act(me) and me.role is Role.STEWARD
+
+
+def may_adopt(me: Member) -> bool:
+    """Who changes the agreement."""
+    return may_steward(me)
+
+
+def may_set_role(me: Member) -> bool:
+    """Who makes others coordinators or stewards."""
+    return may_steward(me)
+
+
+def may_read_audit(me: Member) -> bool:
+    """Who reads all of the audit; everyone reads what concerns themselves."""
+    return may_steward(me)
+
+
+# ── Members ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def may_invite(me: Member) -> bool:
+    """Every active member may invite somebody they know."""
+    return may_act(me)
+
+
+def may_welcome(me: Member) -> bool:
+    """Who decides about people who asked to join."""
+    return may_coordinate(me)
+
+
+def may_add_member(me: Member) -> bool:
+    """Who adds people and organisations by name."""
+    return may_coordinate(me)
+
+
+def may_see_profile(me: Member, member: Member) -> bool:
+    """Members see each other; applicants and those who left are seen by coordinators only."""
+    return (
+        me.id == member.id
+        or may_coordinate(me)
+        or (may_look(me) and member.status in (Status.ACTIVE, Status.PAUSED))
+    )
+
+
+def may_edit_member(me: Member, member: Member) -> bool:
+    """Oneself, or anyone for a coordinator."""
+    return may_coordinate(me) or (me.id == member.id and may_look(me))
+
+
+def may_end_membership(me: Member, member: Member) -> bool:
+    """Pausing, resuming and leaving: oneself, or a coordinator for somebody."""
+    return may_edit_member(me, member)
+
+
+def may_name_buddy(me: Member, member: Member) -> bool:
+    """Whose consent may be written down: one's own, or with a coordinator as a witness."""
+    return may_coordinate(me) or (me.id == member.id and may_act(me))
+
+
+# ── Statements ───────────────────────────────────────────────────────────────────────────────────
+
+
+def may_see_statement(me: Member, account: UUID, acts_for: Accounts = NOBODY) -> bool:
+    """One's own, those one keeps, the commons' (it carries the community's id); coordinators all."""
+    return may_look(me) and (
+        account in (me.account_id, me.community_id) or account in acts_for or may_coordinate(me)
+    )
+
+
+# ── Entries ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def may_record(me: Member, parts: Iterable[UUID], acts_for: Accounts = NOBODY) -> bool:
+    """Who stands in an entry writes it down, or acts for somebody who does; coordinators for all."""
+    return may_act(me) and (may_coordinate(me) or bool(_mine(me, acts_for) & set(parts)))
+
+
+def may_give_from(me: Member, giver: UUID, acts_for: Accounts = NOBODY) -> bool:
+    """Whose hours somebody may give away: their own, those they keep; a coordinator the commons'."""
+    return may_act(me) and (may_coordinate(me) or giver in _mine(me, acts_for))
+
+
+def may_see_entry(me: Member, entry: Entry, acts_for: Accounts = NOBODY) -> bool:
+    """Those concerned, the recorder and coordinators; what the commons took part in, all members."""
+    if not may_look(me):
+        return False
+    if may_coordinate(me) or me.id in (entry.recorded_by, entry.on_behalf_of):
+        return True
+    accounts = {part.account_id for part in entry.parts}
+    posted = entry.state in (State.APPROVED, State.REVERSED)
+    return bool(_mine(me, acts_for) & accounts) or (posted and entry.community_id in accounts)
+
+
+def may_change(me: Member, entry: Entry) -> bool:
+    """Whoever wrote it down corrects it, as long as it waits."""
+    return may_act(me) and me.id == entry.recorded_by and entry.state in OPEN
+
+
+def may_withdraw(me: Member, entry: Entry) -> bool:
+    """Whoever wrote it down takes it back while it waits; so may a coordinator."""
+    ours = me.id == entry.recorded_by or may_coordinate(me)
+    return may_act(me) and ours and entry.state in OPEN
+
+
+def answerable(me: Member, entry: Entry, acts_for: Accounts = NOBODY) -> tuple[Part, ...]:
+    """The parts somebody may confirm: their own and those they act for.
+
+    Not what they wrote down themselves, and never the side opposite to the one they stand on.
+    """
+    if not may_act(me) or me.id == entry.recorded_by:
+        return ()
+    mine = [part for part in entry.parts if part.account_id in _mine(me, acts_for)]
+    own_side = next((part.side for part in mine if part.account_id == me.account_id), None)
+    return tuple(part for part in mine if own_side in (None, part.side))
+
+
+def may_confirm(me: Member, entry: Entry, acts_for: Accounts = NOBODY) -> bool:
+    """Whether a word of theirs is still missing."""
+    return entry.state in (State.RECORDED, State.CONFIRMED, State.DISPUTED) and any(
+        part.confirmed_at is None for part in answerable(me, entry, acts_for)
+    )
+
+
+def stands_in(me: Member, entry: Entry, acts_for: Accounts = NOBODY) -> bool:
+    """Whether they, or somebody they act for, are in the entry."""
+    return bool(_mine(me, acts_for) & {part.account_id for part in entry.parts})
+
+
+def may_dispute(me: Member, entry: Entry, acts_for: Accounts = NOBODY) -> bool:
+    """Anyone in it may say it is not right. Before approval its recorder takes it back instead.
+
+    For how many days after approval, the agreement says; that is checked where the day is known.
+    """
+    if not may_act(me) or not stands_in(me, entry, acts_for) or entry.reverses_id is not None:
+        return False
+    if entry.state is State.APPROVED:
+        return not entry.contested
+    return entry.state in OPEN and me.id != entry.recorded_by
+
+
+def may_answer(me: Member, entry: Entry, acts_for: Accounts = NOBODY) -> bool:
+    """A question goes to whoever wrote the entry down; about a dispute, all concerned may speak."""
+    if not may_act(me):
+        return False
+    writes = me.id == entry.recorded_by or may_coordinate(me)
+    if entry.state is State.RETURNED:
+        return writes
+    disputed = entry.state is State.DISPUTED or entry.contested
+    return disputed and (writes or stands_in(me, entry, acts_for))
+
+
+def may_return(me: Member, entry: Entry) -> bool:
+    """A coordinator asks before deciding."""
+    return may_coordinate(me) and entry.state in OPEN and entry.state is not State.RETURNED
+
+
+def may_decline(me: Member, entry: Entry) -> bool:
+    """A coordinator declines what waits."""
+    return may_coordinate(me) and entry.state in OPEN
+
+
+def gains(me: Member, entry: Entry, manages: Accounts = NOBODY, *, reversal: bool = False) -> bool:
+    """Whether somebody's account, or that of an organisation they manage, would go up."""
+    gaining = flow.gainers(entry.kind, entry.parts, reversal=reversal != bool(entry.reverses_id))
+    return bool(_mine(me, manages) & gaining)
+
+
+def may_stand_in(
+    me: Member, entry: Entry, terms: Terms, manages: Accounts = NOBODY, *, sole: bool
+) -> bool:
+    """Whether the other side's confirmation stands in for a second coordinator.
+
+    The agreement has to allow it, `me` has to be the only one, and everyone whose balance goes
+    down has to have confirmed, themselves and not through `me`.
+    """
+    gaining = flow.gaining_side(entry.kind)
+    giving_up = [part for part in entry.parts if part.side is not gaining]
+    return (
+        terms.sole_coordinator
+        and sole
+        and all(
+            part.confirmed_at is not None
+            and part.confirmed_by != me.id
+            and part.account_id not in _mine(me, manages)
+            for part in giving_up
+        )
+    )
+
+
+def may_approve(
+    me: Member,
+    entry: Entry,
+    manages: Accounts = NOBODY,
+    *,
+    terms: Terms | None = None,
+    sole: bool = False,
+) -> bool:
+    """A coordinator approves what waits and does not gain from it, or gains and may stand in."""
+    if not may_coordinate(me) or entry.state not in OPEN or entry.state is State.RETURNED:
+        return False
+    if not gains(me, entry, manages):
+        return True
+    return terms is not None and may_stand_in(me, entry, terms, manages, sole=sole)
+
+
+def may_keep(me: Member, entry: Entry, manages: Accounts = NOBODY) -> bool:
+    """A coordinator settles a dispute about a posted entry, not about one they gained from."""
+    return may_coordinate(me) and entry.contested and not gains(me, entry, manages)
+
+
+def may_undo(me: Member, entry: Entry, manages: Accounts = NOBODY) -> bool:
+    """A coordinator undoes what is posted and no reversal, if they do not gain from undoing it."""
+    return (
+        may_coordinate(me)
+        and entry.state is State.APPROVED
+        and entry.reverses_id is None
+        and not gains(me, entry, manages, reversal=True)
+    )
+
+
+def steps_open_to(
+    me: Member,
+    entry: Entry,
+    terms: Terms,
+    *,
+    acts_for: Accounts = NOBODY,
+    manages: Accounts = NOBODY,
+    sole: bool = False,
+    today: date | None = None,
+) -> frozenset[str]:
+    """The steps somebody may take now, for a page to show: confirm, dispute, answer, change, …
+
+    `today` (UTC) hides the dispute of an entry posted too long ago.
+    """
+    late = (
+        today is not None and entry.posted_at is not None and today > dispute_ends(entry, terms)
+    )
+    found = {
+        "confirm": may_confirm(me, entry, acts_for),
+        "dispute": may_dispute(me, entry, acts_for) and not late,
+        "answer": may_answer(me, entry, acts_for),
+        "change": may_change(me, entry),
+        "withdraw": may_withdraw(me, entry),
+        "return": may_return(me, entry),
+        "approve": may_approve(me, entry, manages, terms=terms, sole=sole)
+        and agreed_enough(entry, terms),
+        "decline": may_decline(me, entry),
+        "keep": may_keep(me, entry, manages),
+        "undo": may_undo(me, entry, manages),
+    }
+    return frozenset(step for step, open_ in found.items() if open_)
+
+
+# ── What the agreement asks ──────────────────────────────────────────────────────────────────────
+
+
+def agreed_enough(entry: Entry, terms: Terms, *, silent: bool = False) -> bool:
+    """Whether the other side has said what the agreement asks of it.
+
+    `silent`: the days to answer have passed. Who cannot be asked is not waited for.
+    """
+    if terms.other_side is OtherSide.TOLD or entry.state is State.DISPUTED:
+        return True
+    waiting = any(part.awaited for part in entry.parts)
+    return not waiting or (silent and terms.silence is Silence.AGREES)
+
+
+def needs_coordinator(entry: Entry, terms: Terms) -> bool:
+    """Whether the agreement has a coordinator approve this entry."""
+    if terms.approval is Approval.ALL or entry.state is State.DISPUTED:
+        return True
+    if commons_gives(entry.kind, entry.parts, entry.community_id):
+        return True
+    return terms.approval is Approval.ABOVE and entry.minutes > terms.approval_above
+
+
+def commons_gives(kind: Kind, parts: Iterable[flow.Standing], commons: UUID) -> bool:
+    """Whether hours of the commons are given."""
+    return commons in flow.gainers(kind, parts, reversal=True)
+
+
+def goes_by_itself(entry: Entry, terms: Terms, *, silent: bool) -> bool:
+    """Whether an entry is posted without a coordinator: everyone in it agreed, aloud or silently.
+
+    Somebody who was never asked has not agreed; then a coordinator looks at it.
+    """
+    if needs_coordinator(entry, terms) or entry.state not in (State.RECORDED, State.CONFIRMED):
+        return False
+    quiet = silent and terms.silence is Silence.AGREES
+    return all(
+        part.confirmed_at is not None
+        or part.account_id == entry.community_id
+        or (part.awaited and quiet)
+        for part in entry.parts
+    )
+
+
+def dispute_ends(entry: Entry, terms: Terms) -> date:
+    """The last day (UTC) on which the other side may speak: counted from posting, or recording."""
+    begun = entry.posted_at or entry.recorded_at
+    return (begun + timedelta(days=terms.dispute_days)).date()
+
+
+def other_sides(parts: Iterable[flow.Standing], own: Accounts) -> set[Side]:
+    """The sides on which none of these accounts stands."""
+    sides = {part.side for part in parts if part.account_id in own}
+    return set(Side) - sides
+
+
+def _mine(me: Member, others: Accounts) -> set[UUID]:
+    return {me.account_id, *others}

@@ -1,0 +1,226 @@
+"""Each refusal as a sentence for the person it meets, in their language.
+
+One function per family of `timebank.errors` and `ledger.errors`. A refusal without a sentence of
+its own is a mistake of ours, and a test finds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ledger import LedgerError, NotMinutesReason
+from ledger import errors as books
+from timebank import errors
+from timebank.errors import TimebankError
+from timebank.i18n import format_minutes
+
+Gettext = Callable[[str], str]
+Sentence = Callable[[Any, Gettext], str]
+
+
+def sentence(error: TimebankError | LedgerError, _: Gettext) -> str:
+    """What went wrong and what to do now. Raises `LookupError` for a class nobody gave one."""
+    for kind in type(error).__mro__:
+        if kind in _SENTENCES:
+            return _SENTENCES[kind](error, _)
+    raise LookupError(f"no sentence for {type(error).__name__} in web/messages.py")
+
+
+def field_of(error: TimebankError | LedgerError) -> str:
+    """The field of a form that a refusal is about; "" for none."""
+    if isinstance(error, errors.BadInput):
+        return error.field
+    return next((field for kind, field in _FIELDS.items() if isinstance(error, kind)), "")
+
+
+_FIELDS: dict[type[Exception], str] = {
+    books.NotMinutes: "minutes",
+    books.NotPositive: "minutes",
+    books.TooMuch: "minutes",
+    errors.DayAhead: "day",
+    errors.ReasonMissing: "words",
+    errors.WeakPassword: "password",
+}
+
+
+def has_sentence(kind: type[Exception]) -> bool:
+    """Whether a class of refusals has a sentence of its own."""
+    return kind in _SENTENCES
+
+
+def _bad_input(error: errors.BadInput, _: Gettext) -> str:
+    facts = {"limit": error.limit}
+    return {
+        "required": _("Please fill this in."),
+        "too_long": _("This is too long. It can hold %(limit)s characters."),
+        "too_short": _("This is too short. It needs at least %(limit)s characters."),
+        "not_text": _("There are signs in this that cannot be kept. Please type it anew."),
+        "not_a_day": _("This is not a day. Write it as year, month and day, such as 2026-11-10."),
+        "not_offered": _("Choose one of those offered here."),
+        "not_a_number": _("This has to be a whole number, such as 15."),
+        "too_small": _("This has to be at least %(limit)s."),
+        "too_large": _("This can be at most %(limit)s."),
+        "twice": _("This was sent twice. Please fill it in once."),
+        "not_an_address": _("This is not an e-mail address. It looks like name@example.org."),
+        "taken": _("This is taken already. Choose another one."),
+    }.get(error.reason, _("This is not as it has to be. Please look at it again.")) % facts
+
+
+def _not_minutes(error: books.NotMinutes, _: Gettext) -> str:
+    shown = error.text.strip()
+    facts = {"text": shown if len(shown) <= 40 else shown[:39] + "…"}
+    return {
+        NotMinutesReason.EMPTY: _("Say how long it took, for example 1:30 or 90 min."),
+        NotMinutesReason.AMBIGUOUS: _(
+            "%(text)s could be hours or minutes. Write %(text)s h or %(text)s min, or 1:30."
+        ),
+        NotMinutesReason.SIGNED: _("Write it without a plus or a minus, for example 1:30."),
+        NotMinutesReason.PAST_THE_HOUR: _(
+            "%(text)s has more than 59 minutes after the hour. Write 1:30, or 90 min."
+        ),
+        NotMinutesReason.NOT_WHOLE: _(
+            "%(text)s is not a whole number of minutes. Write 1:20, or 80 min."
+        ),
+        NotMinutesReason.TOO_MUCH: _("%(text)s is more than one entry can hold."),
+        NotMinutesReason.NOT_UNDERSTOOD: _(
+            "“%(text)s” is not a time we understand. Write 1:30, 1h 30m, 90 min or 1.5 h."
+        ),
+    }[error.reason] % facts
+
+
+def _weak_password(error: errors.WeakPassword, _: Gettext) -> str:
+    return {
+        "too_short": _("Too short: take at least %(limit)s characters. A few words will do."),
+        "too_long": _("Too long: take at most %(limit)s characters."),
+        "too_easy_to_guess": _(
+            "Too easy to guess. Take a few words that have nothing to do with you or each other."
+        ),
+    }.get(
+        error.reason,
+        _("Too easy to guess. Take a few words that have nothing to do with you or each other."),
+    ) % {"limit": error.limit}
+
+
+def _entries_waiting(error: errors.EntriesWaiting, _: Gettext) -> str:
+    said = _("Entries that still wait for a decision: %(count)d. They have to be settled first.")
+    return said % {"count": error.count}
+
+
+def _nobody_there(error: errors.NobodyThere, _: Gettext) -> str:
+    if error.side == "gave":
+        return _("Say who gave the time.")
+    return _("Say who received the time.")
+
+
+def _floor_reached(error: books.FloorReached, _: Gettext) -> str:
+    return _(
+        "%(minutes)s more would go below the %(floor)s that your agreement allows; the balance is "
+        "%(balance)s. A coordinator can let it through with a reason."
+    ) % {
+        "minutes": format_minutes(error.minutes),
+        "floor": format_minutes(error.floor),
+        "balance": format_minutes(error.balance),
+    }
+
+
+def _broken_books(_error: Exception, _: Gettext) -> str:
+    return _(
+        "Something in the books does not add up, so nothing was written. "
+        "Please tell whoever runs this installation."
+    )
+
+
+_SENTENCES: dict[type[Exception], Sentence] = {
+    TimebankError: lambda _error, _: _("This did not work. Nothing was written."),
+    errors.NotFound: lambda _error, _: _("There is no such page here, or it is not open to you."),
+    errors.Forbidden: lambda _error, _: _("This is for others to do. Ask a coordinator."),
+    errors.OwnGain: lambda _error, _: _(
+        "You gain hours from this entry, so somebody else has to approve it."
+    ),
+    errors.ReadOnlyMember: lambda _error, _: _(
+        "You can look around, but write nothing down while you are not an active member."
+    ),
+    errors.BadInput: _bad_input,
+    errors.WrongState: lambda _error, _: _(
+        "Somebody was quicker: this has moved on meanwhile. Look at it again."
+    ),
+    errors.EntryRefused: lambda _error, _: _("This entry cannot be kept as it stands."),
+    errors.SamePersonTwice: lambda error, _: (
+        _("%(name)s is named twice. Nobody can give hours to themselves.") % {"name": error.name}
+    ),
+    errors.NobodyThere: _nobody_there,
+    errors.SharesDiffer: lambda error, _: (
+        _("%(given)s given and %(received)s received: the two have to be the same.")
+        % {"given": format_minutes(error.given), "received": format_minutes(error.received)}
+    ),
+    errors.NotTakingPart: lambda error, _: (
+        _("%(name)s is not active here just now, so no hours can be written down with them.")
+        % {"name": error.name}
+    ),
+    errors.NotYours: lambda _error, _: _(
+        "You can write down hours of your own, or of somebody who agreed that you do it."
+    ),
+    errors.DayAhead: lambda _error, _: _(
+        "This day is still to come. Write it down once it has happened."
+    ),
+    errors.NotConfirmed: lambda _error, _: _(
+        "The other side has not confirmed it yet, and your agreement asks for that."
+    ),
+    errors.ReasonMissing: lambda _error, _: _("Please give a reason. Everyone concerned reads it."),
+    errors.CannotUndo: lambda _error, _: _(
+        "This cannot be undone. Write down a new entry instead."
+    ),
+    errors.MemberRefused: lambda _error, _: _("The membership cannot change in this way."),
+    errors.AlreadyMember: lambda _error, _: _("This person belongs to the time bank already."),
+    errors.JoiningClosed: lambda _error, _: _(
+        "People join here by invitation. Ask somebody you know who is a member."
+    ),
+    errors.LastSteward: lambda _error, _: _(
+        "A time bank needs at least one steward. Make somebody else a steward first."
+    ),
+    errors.EntriesWaiting: _entries_waiting,
+    errors.SignInRefused: lambda _error, _: _("That did not work. Please try again."),
+    errors.WrongSignIn: lambda _error, _: _(
+        "This address and this password do not belong together. "
+        "Try again, or let us mail you a link."
+    ),
+    errors.TooManyTries: lambda _error, _: _(
+        "Too many tries. Wait a few minutes, or let us mail you a link."
+    ),
+    errors.WeakPassword: _weak_password,
+    errors.LinkSpent: lambda _error, _: _("This link no longer works. Ask for a new one."),
+    errors.AgreementMoved: lambda error, _: (
+        _("Version %(version)d was adopted meanwhile. Read it before you go on.")
+        % {"version": error.version}
+    ),
+    errors.SlugTaken: lambda _error, _: _("There is a time bank at this address already."),
+    errors.Busy: lambda _error, _: _(
+        "A lot is going on just now. Nothing was written; please try again in a moment."
+    ),
+    LedgerError: _broken_books,
+    books.NotMinutes: _not_minutes,
+    books.NoJournal: _broken_books,
+    books.Refusal: lambda _error, _: _("The books refuse this. Nothing was written."),
+    books.NotPositive: lambda _error, _: _("It has to be at least one minute."),
+    books.TooMuch: lambda error, _: (
+        _("%(minutes)s is more than one entry can hold.")
+        % {"minutes": format_minutes(error.minutes)}
+    ),
+    books.SameAccount: lambda _error, _: _("Nobody can give hours to themselves."),
+    books.NoTransfers: lambda _error, _: _("No hours would move. Say who gave and who received."),
+    books.UnknownAccount: lambda _error, _: _("Somebody in this entry has no account here."),
+    books.AccountClosed: lambda _error, _: _(
+        "Somebody in this entry has left, so their account is closed."
+    ),
+    books.FloorReached: _floor_reached,
+    books.AlreadyReversed: lambda _error, _: _("This was undone before. Nothing more was moved."),
+    books.NotPosted: lambda _error, _: _(
+        "This was never on the statements, so there is nothing to undo."
+    ),
+    books.ReversalDiffers: _broken_books,
+    books.KeyReused: lambda _error, _: _(
+        "This sheet was sent before with something else on it. Begin with a new one."
+    ),
+    books.BrokenBooks: _broken_books,
+}

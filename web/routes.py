@@ -1,0 +1,156 @@
+"""Every URL, on one screen: what it answers to, who may open it, its name, and its function."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.routing import BaseRoute, Route
+
+from web import (
+    agreement,
+    audit,
+    books,
+    commons,
+    entries,
+    health,
+    home,
+    inbox,
+    invitation,
+    invitations,
+    join,
+    mail,
+    me,
+    members,
+    my_data,
+    password,
+    sign_in,
+    statement,
+)
+from web import language as languages
+from web.access import Handler, Policy, guard
+
+ANYONE, SIGNED_IN, DEMO_ONLY = Policy.ANYONE, Policy.SIGNED_IN, Policy.DEMO_ONLY
+MEMBER, ACTIVE = Policy.MEMBER, Policy.ACTIVE
+COORDINATOR, STEWARD = Policy.COORDINATOR, Policy.STEWARD
+
+# fmt: off
+TABLE: tuple[tuple[str, str, Policy, str, Handler], ...] = (
+    ("GET",  "/",                                   ANYONE,      "home:front",               home.front),
+    ("GET",  "/health",                             ANYONE,      "health:show",              health.show),
+    ("GET",  "/favicon.ico",                        ANYONE,      "health:icon",              health.icon),
+    ("GET",  "/static/{file:path}",                 ANYONE,      "health:static",            health.static),
+    ("POST", "/language",                           ANYONE,      "language:choose",          languages.choose),
+    ("GET",  "/sign-in",                            ANYONE,      "sign_in:new",              sign_in.new),
+    ("POST", "/sign-in",                            ANYONE,      "sign_in:create",           sign_in.create),
+    ("GET",  "/sign-in/link",                       ANYONE,      "sign_in:ask_link",         sign_in.ask_link),
+    ("POST", "/sign-in/link",                       ANYONE,      "sign_in:send_link",        sign_in.send_link),
+    ("GET",  "/sign-in/link/{token}",               ANYONE,      "sign_in:open_link",        sign_in.open_link),
+    ("POST", "/sign-in/link/{token}",               ANYONE,      "sign_in:use_link",         sign_in.use_link),
+    ("POST", "/sign-out",                           SIGNED_IN,   "sign_in:destroy",          sign_in.destroy),
+    ("POST", "/sign-out/everywhere",                SIGNED_IN,   "sign_in:destroy_all",      sign_in.destroy_all),
+    ("GET",  "/password/forgotten",                 ANYONE,      "password:ask",             password.ask),
+    ("POST", "/password/forgotten",                 ANYONE,      "password:send",            password.send),
+    ("GET",  "/password/{token}",                   ANYONE,      "password:new",             password.new),
+    ("POST", "/password/{token}",                   ANYONE,      "password:create",          password.create),
+    ("GET",  "/invitation/{token}",                 ANYONE,      "invitation:show",          invitation.show),
+    ("POST", "/invitation/{token}",                 ANYONE,      "invitation:accept",        invitation.accept),
+    ("GET",  "/me",                                 SIGNED_IN,   "me:show",                  me.show),
+    ("POST", "/me/language",                        SIGNED_IN,   "me:language",              me.language),
+    ("POST", "/me/password",                        SIGNED_IN,   "me:password",              me.password),
+    ("GET",  "/mail",                               DEMO_ONLY,   "mail:index",               mail.index),
+    ("GET",  "/mail/{name}",                        DEMO_ONLY,   "mail:show",                mail.show),
+
+    ("GET",  "/c/{slug}/",                          MEMBER,      "home:show",                home.show),
+    ("GET",  "/c/{slug}/join",                      ANYONE,      "join:new",                 join.new),
+    ("POST", "/c/{slug}/join",                      ANYONE,      "join:create",              join.create),
+    ("GET",  "/c/{slug}/entries/",                  MEMBER,      "entries:index",            entries.index),
+    ("POST", "/c/{slug}/entries/",                  ACTIVE,      "entries:create",           entries.create),
+    ("GET",  "/c/{slug}/entries/new",               ACTIVE,      "entries:new",              entries.new),
+    ("GET",  "/c/{slug}/entries/{id}",              MEMBER,      "entries:show",             entries.show),
+    ("GET",  "/c/{slug}/entries/{id}/change",       ACTIVE,      "entries:edit",             entries.edit),
+    ("POST", "/c/{slug}/entries/{id}/change",       ACTIVE,      "entries:update",           entries.update),
+    ("POST", "/c/{slug}/entries/{id}/confirm",      ACTIVE,      "entries:confirm",          entries.confirm),
+    ("POST", "/c/{slug}/entries/{id}/dispute",      ACTIVE,      "entries:dispute",          entries.dispute),
+    ("POST", "/c/{slug}/entries/{id}/answer",       ACTIVE,      "entries:answer",           entries.answer),
+    ("POST", "/c/{slug}/entries/{id}/withdraw",     ACTIVE,      "entries:withdraw",         entries.withdraw),
+    ("POST", "/c/{slug}/entries/{id}/return",       COORDINATOR, "entries:return",           entries.return_with_question),
+    ("POST", "/c/{slug}/entries/{id}/approve",      COORDINATOR, "entries:approve",          entries.approve),
+    ("POST", "/c/{slug}/entries/{id}/decline",      COORDINATOR, "entries:decline",          entries.decline),
+    ("POST", "/c/{slug}/entries/{id}/keep",         COORDINATOR, "entries:keep",             entries.keep),
+    ("GET",  "/c/{slug}/entries/{id}/undo",         COORDINATOR, "entries:ask_undo",         entries.ask_undo),
+    ("POST", "/c/{slug}/entries/{id}/undo",         COORDINATOR, "entries:undo",             entries.undo),
+    ("GET",  "/c/{slug}/inbox",                     COORDINATOR, "inbox:index",              inbox.index),
+    ("POST", "/c/{slug}/inbox/approve",             COORDINATOR, "inbox:approve",            inbox.approve),
+    ("POST", "/c/{slug}/inbox/return",              COORDINATOR, "inbox:return",             inbox.return_with_question),
+    ("GET",  "/c/{slug}/statement",                 MEMBER,      "statement:show",           statement.show),
+    ("GET",  "/c/{slug}/statement.csv",             MEMBER,      "statement:as_csv",         statement.as_csv),
+    ("GET",  "/c/{slug}/statement/{account_id}.csv", MEMBER,     "statement:of_account_as_csv", statement.of_account_as_csv),
+    ("GET",  "/c/{slug}/statement/{account_id}",    MEMBER,      "statement:of_account",     statement.of_account),
+    ("GET",  "/c/{slug}/members/",                  MEMBER,      "members:index",            members.index),
+    ("POST", "/c/{slug}/members/",                  COORDINATOR, "members:create",           members.create),
+    ("GET",  "/c/{slug}/members/new",               COORDINATOR, "members:new",              members.new),
+    ("GET",  "/c/{slug}/members/{id}",              MEMBER,      "members:show",             members.show),
+    ("GET",  "/c/{slug}/members/{id}/edit",         ACTIVE,      "members:edit",             members.edit),
+    ("POST", "/c/{slug}/members/{id}/edit",         ACTIVE,      "members:update",           members.update),
+    ("POST", "/c/{slug}/members/{id}/welcome",      COORDINATOR, "members:welcome",          members.welcome),
+    ("POST", "/c/{slug}/members/{id}/decline",      COORDINATOR, "members:decline",          members.decline),
+    ("POST", "/c/{slug}/members/{id}/pause",        MEMBER,      "members:pause",            members.pause),
+    ("POST", "/c/{slug}/members/{id}/resume",       MEMBER,      "members:resume",           members.resume),
+    ("POST", "/c/{slug}/members/{id}/leave",        MEMBER,      "members:leave",            members.leave),
+    ("POST", "/c/{slug}/members/{id}/role",         STEWARD,     "members:role",             members.role),
+    ("POST", "/c/{slug}/members/{id}/buddies",      ACTIVE,      "members:add_buddy",        members.add_buddy),
+    ("POST", "/c/{slug}/members/{id}/buddies/{buddy}/end", ACTIVE, "members:end_buddy",      members.end_buddy),
+    ("GET",  "/c/{slug}/invitations/",              ACTIVE,      "invitations:index",        invitations.index),
+    ("POST", "/c/{slug}/invitations/",              ACTIVE,      "invitations:create",       invitations.create),
+    ("POST", "/c/{slug}/invitations/{id}/withdraw", ACTIVE,      "invitations:withdraw",     invitations.withdraw),
+    ("GET",  "/c/{slug}/commons",                   MEMBER,      "commons:show",             commons.show),
+    ("GET",  "/c/{slug}/agreement",                 MEMBER,      "agreement:show",           agreement.show),
+    ("GET",  "/c/{slug}/agreement/edit",            STEWARD,     "agreement:edit",           agreement.edit),
+    ("POST", "/c/{slug}/agreement/edit",            STEWARD,     "agreement:update",         agreement.update),
+    ("GET",  "/c/{slug}/agreement/{version:count}", MEMBER,      "agreement:version",        agreement.version),
+    ("GET",  "/c/{slug}/books",                     MEMBER,      "books:show",               books.show),
+    ("POST", "/c/{slug}/books/verify",              COORDINATOR, "books:verify",             books.verify),
+    ("GET",  "/c/{slug}/audit",                     MEMBER,      "audit:show",               audit.show),
+    ("GET",  "/c/{slug}/my-data",                   MEMBER,      "my_data:show",             my_data.show),
+    ("GET",  "/c/{slug}/my-data/download",          MEMBER,      "my_data:download",         my_data.download),
+    ("POST", "/c/{slug}/my-data/close",             MEMBER,      "my_data:close",            my_data.close),
+)
+# fmt: on
+
+
+class _Count(Convertor[int]):
+    """A number from 1 on, short enough for every database."""
+
+    regex = "[1-9][0-9]{0,8}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+def routes() -> list[BaseRoute]:
+    """The table as Starlette takes it, each function behind its policy."""
+    register_url_convertor("count", _Count())
+    return [
+        Route(path, guard(policy, path, handler), methods=[method], name=name)
+        for method, path, policy, name, handler in TABLE
+    ]
+
+
+_PATHS = {name: path for _method, path, _policy, name, _handler in TABLE}
+
+
+def path_for(name: str, params: dict[str, str]) -> str:
+    """The path of a route, with these values in it; values it has no place for are left out.
+
+    Raises `KeyError` for a route we do not have, and for a value that is missing.
+    """
+    head, *pieces = _PATHS[name].split("{")
+    found = [head]
+    for piece in pieces:
+        field, _closing, rest = piece.partition("}")
+        found += [quote(params[field.partition(":")[0]], safe=""), rest]
+    return "".join(found)
