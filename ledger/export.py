@@ -119,10 +119,11 @@ def _paths(names: Mapping[UUID, str], clean: Callable[[str], str]) -> dict[UUID,
     above = {path[:end] for path in paths.values() for end, char in enumerate(path) if char == ":"}
     taken: set[str] = set()
     for id, path in list(paths.items()):
-        while path in taken or path in above:
-            path = f"{path}-{id.hex}"
-        taken.add(path)
-        paths[id] = path
+        unique = path
+        while unique in taken or unique in above:
+            unique = f"{unique}-{id.hex}"
+        taken.add(unique)
+        paths[id] = unique
     return paths
 
 

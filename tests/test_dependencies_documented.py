@@ -10,8 +10,10 @@ ROOT = Path(__file__).parents[1]
 
 
 def _declared() -> set[str]:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project, build = settings["project"], settings["build-system"]
+    extras = [name for extra in project["optional-dependencies"].values() for name in extra]
+    wanted = ["uv", *build["requires"], *project["dependencies"], *extras]
     return {re.split(r"[\[<>=; ]", requirement)[0] for requirement in wanted}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, func, select
@@ -109,15 +110,14 @@ async def coordinators(conn: AsyncConnection, community: UUID) -> int:
     )
 
 
-def _member(row: object) -> Member:
-    values = row._mapping  # type: ignore[attr-defined]  # noqa: SLF001
+def _member(row: Any) -> Member:
     return Member(
-        values["community_id"],
-        values["id"],
-        MemberKind(values["kind"]),
-        values["person_id"],
-        values["name"],
-        values["area"],
-        Role(values["role"]),
-        Status(values["status"]),
+        row.community_id,
+        row.id,
+        MemberKind(row.kind),
+        row.person_id,
+        row.name,
+        row.area,
+        Role(row.role),
+        Status(row.status),
     )

@@ -87,7 +87,7 @@ def _in_templates() -> Iterator[Found]:
         file = str(path.relative_to(ROOT))
         options = {"newstyle_gettext": "true", "trimmed": "true", "silent": "false"}
         found = extract_from_file("jinja2", path, keywords=keywords, options=options)
-        for _line, message, _comments, _context in found:
+        for _file, _line, message, *_rest in found:
             yield file, message if isinstance(message, str) else (message[0], message[1])
 
 

@@ -71,6 +71,7 @@ class Words:
     undo: str
     keep: str
     consent: str
+    named_keeper: str
     purpose: str
     new_agreement: str
 
@@ -771,6 +772,7 @@ BARRIO_WORDS = Words(
     decline="Ya estaba apuntado la semana pasada.",
     undo="Lo apuntamos dos veces.",
     keep="Lo hemos hablado con un café: queda así.",
+    named_keeper="Así lo dice su carta.",
     consent="Me lo pidió de palabra, delante de Carmen.",
     purpose="Para que nadie en el barrio tenga que apañárselas a solas.",
     new_agreement="Lo acordamos en la asamblea: más margen para quien empieza.",
@@ -784,6 +786,7 @@ RIVERSIDE_WORDS = Words(
     decline="This is already there under last week.",
     undo="We both wrote it down, so it was there twice.",
     keep="We talked it over at the library; it stays as it is.",
+    named_keeper="Named in a letter from the organisation.",
     consent="Asked me to, at the kitchen table, with Margaret there.",
     purpose="So that nobody in Riverside has to manage alone, and everybody is needed.",
     new_agreement="Agreed at the members' meeting: more room for people who are ill for long.",

@@ -229,7 +229,7 @@ async def _open_house(conn: AsyncConnection, town: Town, house: House, now: Mome
         town.id,
         member.id,
         town.ids[house.manager],
-        consent=house.about,
+        consent=town.place.words.named_keeper,
         by=town.steward,
         now=now,
     )

@@ -20,7 +20,6 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
-    case,
     delete,
     exists,
     func,
@@ -36,7 +35,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.errors import KeyReused
 from ledger.sql import metadata
 from ledger.sql.types import Count, Day, Flag, Hash, Id, Instant, MinutesType, Words
-from timebank import acting, agreements, audit, communities, policy, shapes, telling
+from timebank import acting, agreements, audit, communities, notices, policy, shapes
 from timebank.acting import Actor
 from timebank.agreements import Agreement
 from timebank.communities import Community
@@ -66,6 +65,7 @@ from timebank.errors import (
 )
 from timebank.members import MemberKind, Status, buddies, members
 from timebank.moment import Moment
+from timebank.notices import EntryNews
 from timebank.shapes import NewPart
 
 __all__ = [
@@ -395,9 +395,7 @@ def _ids_of(community: UUID, member_id: UUID, states: Sequence[State]) -> Any:
         select(entries.c.id)
         .join(
             parts,
-            and_(
-                parts.c.community_id == entries.c.community_id, parts.c.entry_id == entries.c.id
-            ),
+            and_(parts.c.community_id == entries.c.community_id, parts.c.entry_id == entries.c.id),
         )
         .where(
             entries.c.community_id == community,
@@ -424,9 +422,7 @@ def _awaited_from(community: UUID, member_id: UUID) -> Select[Any]:
         select(entries.c.id)
         .join(
             parts,
-            and_(
-                parts.c.community_id == entries.c.community_id, parts.c.entry_id == entries.c.id
-            ),
+            and_(parts.c.community_id == entries.c.community_id, parts.c.entry_id == entries.c.id),
         )
         .where(
             entries.c.community_id == community,
@@ -477,7 +473,7 @@ async def record(
         return await _already_there(conn, community, id, draft, actor)
     await _put_parts(conn, draft, id, actor, now)
     entry = await _one(conn, community, id)
-    await _keep_step(conn, entry, StepKind.RECORDED, actor.id, now)
+    await _keep_step(conn, entry, StepKind.RECORDED, actor, now)
     return entry
 
 
@@ -511,7 +507,7 @@ async def change(
     )
     await _put_parts(conn, draft, entry_id, actor, now)
     changed = await _one(conn, community, entry_id)
-    await _keep_step(conn, changed, StepKind.CHANGED, actor.id, now, former=entry)
+    await _keep_step(conn, changed, StepKind.CHANGED, actor, now)
     return changed
 
 
@@ -668,7 +664,7 @@ async def _put_parts(
     """
     own = draft.own(actor)
     own_sides = {part.side for part in draft.parts if part.account_id in own}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for position, part in enumerate(draft.parts, start=1):
         agreed = part.side in own_sides
         rows.append(
@@ -736,7 +732,7 @@ async def confirm(
     accounts = {part.account_id for part in mine}
     await _answered(conn, entry, accounts, confirmed_at=now.at, confirmed_by=actor.id)
     state = _settled(await _one(conn, community, entry_id))
-    return await _move(conn, entry, state, StepKind.CONFIRMED, actor.id, now, words)
+    return await _move(conn, entry, state, StepKind.CONFIRMED, actor, now, words)
 
 
 async def dispute(
@@ -764,11 +760,11 @@ async def dispute(
         if now.at.date() > policy.dispute_ends(entry, terms):
             raise WrongState(entry.state, "dispute")
         return await _move(
-            conn, entry, entry.state, StepKind.DISPUTED, actor.id, now, words, contested=True
+            conn, entry, entry.state, StepKind.DISPUTED, actor, now, words, contested=True
         )
     accounts = {part.account_id for part in policy.answerable(actor.member, entry, actor.acts_for)}
     await _answered(conn, entry, accounts, confirmed_at=None, confirmed_by=None)
-    return await _move(conn, entry, State.DISPUTED, StepKind.DISPUTED, actor.id, now, words)
+    return await _move(conn, entry, State.DISPUTED, StepKind.DISPUTED, actor, now, words)
 
 
 async def answer(
@@ -792,7 +788,7 @@ async def answer(
             raise Forbidden("answer")
         raise WrongState(entry.state, "answer")
     state = _settled(entry) if entry.state is State.RETURNED else entry.state
-    return await _move(conn, entry, state, StepKind.ANSWERED, actor.id, now, words)
+    return await _move(conn, entry, state, StepKind.ANSWERED, actor, now, words)
 
 
 async def withdraw(
@@ -816,7 +812,7 @@ async def withdraw(
         return entry
     if not policy.may_withdraw(actor.member, entry):
         raise WrongState(entry.state, "withdraw")
-    return await _move(conn, entry, State.WITHDRAWN, StepKind.WITHDRAWN, actor.id, now, words)
+    return await _move(conn, entry, State.WITHDRAWN, StepKind.WITHDRAWN, actor, now, words)
 
 
 # ── A coordinator ────────────────────────────────────────────────────────────────────────────────
@@ -836,7 +832,7 @@ async def return_with_question(
     actor, entry = await _for_coordinator(conn, community, entry_id, by, "return")
     if not policy.may_return(actor.member, entry):
         raise WrongState(entry.state, "return")
-    return await _move(conn, entry, State.RETURNED, StepKind.RETURNED, actor.id, now, words)
+    return await _move(conn, entry, State.RETURNED, StepKind.RETURNED, actor, now, words)
 
 
 async def decline(
@@ -848,14 +844,14 @@ async def decline(
     by: UUID,
     now: Moment,
 ) -> Entry:
-    """Decline an entry that waits, with a reason that everyone concerned can read. Twice is once."""
+    """Decline an entry that waits, with a reason that all concerned can read. Twice is once."""
     _refuse_empty(words)
     actor, entry = await _for_coordinator(conn, community, entry_id, by, "decline")
     if entry.state is State.DECLINED:
         return entry
     if not policy.may_decline(actor.member, entry):
         raise WrongState(entry.state, "decline")
-    return await _move(conn, entry, State.DECLINED, StepKind.DECLINED, actor.id, now, words)
+    return await _move(conn, entry, State.DECLINED, StepKind.DECLINED, actor, now, words)
 
 
 async def keep(
@@ -877,9 +873,7 @@ async def keep(
         raise WrongState(entry.state, "keep")
     if not policy.may_keep(actor.member, entry, actor.manages):
         raise OwnGain("keep")
-    return await _move(
-        conn, entry, entry.state, StepKind.KEPT, actor.id, now, words, contested=False
-    )
+    return await _move(conn, entry, entry.state, StepKind.KEPT, actor, now, words, contested=False)
 
 
 # ── What all steps share ─────────────────────────────────────────────────────────────────────────
@@ -958,7 +952,7 @@ async def _move(
     entry: Entry,
     state: State,
     kind: StepKind,
-    by: UUID,
+    by: Actor,
     now: Moment,
     words: str,
     *,
@@ -985,11 +979,9 @@ async def _keep_step(
     conn: AsyncConnection,
     entry: Entry,
     kind: StepKind,
-    by: UUID,
+    by: Actor,
     now: Moment,
     words: str = "",
-    *,
-    former: Entry | None = None,
 ) -> None:
     """Keep a step, write the audit and tell those concerned."""
     number = select(func.coalesce(func.max(steps.c.number), 0) + 1).where(
@@ -1001,7 +993,7 @@ async def _keep_step(
             entry_id=entry.id,
             number=number.scalar_subquery(),
             kind=kind.value,
-            member_id=by,
+            member_id=by.id,
             at=now.at,
             words=words,
             override=False,
@@ -1011,7 +1003,7 @@ async def _keep_step(
     await audit.write(
         conn,
         entry.community_id,
-        actor=by,
+        actor=by.id,
         action=f"entry.{kind.value}",
         subject_kind="entry",
         subject=entry.id,
@@ -1019,8 +1011,8 @@ async def _keep_step(
         agreement_version=entry.agreement_version,
         now=now,
     )
-    news = telling.News(entry, kind, by, words, former=former)
-    await telling.tell(conn, entry.community_id, [news], now=now)
+    news = EntryNews(entry, kind, by.id, by.member.name, words)
+    await notices.entry_steps(conn, entry.community_id, [news], now=now)
 
 
 def _refuse_long(words: str) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from timebank import communities, outbox
-from timebank.entries import Entry, StepKind
+from timebank.entry import Entry, StepKind
 from timebank.i18n import N_, format_day, format_minutes, translations
 from timebank.members import Member, Role, Status, buddies, members
 from timebank.moment import Moment

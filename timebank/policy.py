@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable
 from datetime import date, timedelta
 from uuid import UUID
 
-from ledger import Minutes
 from timebank import flow
 from timebank.agreements import Approval, OtherSide, Silence, Terms
 from timebank.entry import OPEN, Entry, Kind, Part, Side, State
@@ -105,7 +104,7 @@ def may_name_buddy(me: Member, member: Member) -> bool:
 
 
 def may_see_statement(me: Member, account: UUID, acts_for: Accounts = NOBODY) -> bool:
-    """One's own, those one keeps, the commons' (it carries the community's id); coordinators all."""
+    """One's own, those one keeps and the commons' (under the community's id); coordinators all."""
     return may_look(me) and (
         account in (me.account_id, me.community_id) or account in acts_for or may_coordinate(me)
     )
@@ -115,17 +114,17 @@ def may_see_statement(me: Member, account: UUID, acts_for: Accounts = NOBODY) ->
 
 
 def may_record(me: Member, parts: Iterable[UUID], acts_for: Accounts = NOBODY) -> bool:
-    """Who stands in an entry writes it down, or acts for somebody who does; coordinators for all."""
+    """Those in an entry write it down, or who acts for one of them; coordinators for anyone."""
     return may_act(me) and (may_coordinate(me) or bool(_mine(me, acts_for) & set(parts)))
 
 
 def may_give_from(me: Member, giver: UUID, acts_for: Accounts = NOBODY) -> bool:
-    """Whose hours somebody may give away: their own, those they keep; a coordinator the commons'."""
+    """Whose hours somebody may give: their own and those they keep; a coordinator the commons'."""
     return may_act(me) and (may_coordinate(me) or giver in _mine(me, acts_for))
 
 
 def may_see_entry(me: Member, entry: Entry, acts_for: Accounts = NOBODY) -> bool:
-    """Those concerned, the recorder and coordinators; what the commons took part in, all members."""
+    """Those concerned, its recorder, coordinators; what the commons took part in, all members."""
     if not may_look(me):
         return False
     if may_coordinate(me) or me.id in (entry.recorded_by, entry.on_behalf_of):
@@ -272,13 +271,11 @@ def steps_open_to(
     sole: bool = False,
     today: date | None = None,
 ) -> frozenset[str]:
-    """The steps somebody may take now, for a page to show: confirm, dispute, answer, change, …
+    """The steps somebody may take now, for a page to show: confirm, dispute, answer and so on.
 
     `today` (UTC) hides the dispute of an entry posted too long ago.
     """
-    late = (
-        today is not None and entry.posted_at is not None and today > dispute_ends(entry, terms)
-    )
+    late = today is not None and entry.posted_at is not None and today > dispute_ends(entry, terms)
     found = {
         "confirm": may_confirm(me, entry, acts_for),
         "dispute": may_dispute(me, entry, acts_for) and not late,

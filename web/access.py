@@ -2,7 +2,8 @@
 
     signed out            GET: to the sign-in page and back; else 401
     not in the community  404, as if it were not there
-    not active            403, with the reason
+    not welcomed yet      403, with what happens next
+    taking a break        403 for what active members do
     not in that role      403
 
 What somebody may do with one particular thing is asked again in the domain, with rows that are
@@ -37,9 +38,10 @@ Handler = Callable[[Request], Awaitable[Response]]
 class Policy(StrEnum):
     """Who may open a page."""
 
+    PUBLIC = "public"  # the same for everybody: nobody is asked who they are
     ANYONE = "anyone"
     SIGNED_IN = "signed_in"
-    MEMBER = "member"  # of this community: active, paused, or still waiting to be welcomed
+    MEMBER = "member"  # of this community: welcomed, and has not left
     ACTIVE = "active"
     COORDINATOR = "coordinator"
     STEWARD = "steward"
@@ -47,10 +49,15 @@ class Policy(StrEnum):
 
 
 _OF_A_COMMUNITY = (Policy.MEMBER, Policy.ACTIVE, Policy.COORDINATOR, Policy.STEWARD)
+_OPEN = (Policy.PUBLIC, Policy.ANYONE)
 _ROLES = {
     Policy.COORDINATOR: (Role.COORDINATOR, Role.STEWARD),
     Policy.STEWARD: (Role.STEWARD,),
 }
+
+
+class NotWelcomedYet(Forbidden):
+    """Somebody who asked to join waits for a coordinator, and sees nothing until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +75,12 @@ def guard(policy: Policy, path: str, handler: Handler) -> Handler:
     @wraps(handler)
     async def guarded(request: Request) -> Response:
         request.scope["pattern"] = path  # what the log may hold: never the path itself
-        request.state.person = await _person(request)
+        request.state.person = None if policy is Policy.PUBLIC else await _person(request)
         request.state.here = None
         if policy is Policy.DEMO_ONLY:
             if request.app.state.settings.environment is not Environment.DEMO:
                 raise NotFound
-        elif policy is not Policy.ANYONE and request.state.person is None:
+        elif policy not in _OPEN and request.state.person is None:
             return _to_sign_in(request)
         elif policy in _OF_A_COMMUNITY:
             request.state.here = await _here(request)
@@ -128,7 +135,7 @@ async def _here(request: Request) -> Here:
 
 def _refuse_unless(policy: Policy, me: Member) -> None:
     if me.status is Status.APPLIED:
-        raise ReadOnlyMember("welcome")
+        raise NotWelcomedYet
     if policy is Policy.MEMBER:
         return
     if me.status is not Status.ACTIVE:

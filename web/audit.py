@@ -7,6 +7,8 @@ from starlette.responses import Response
 
 from timebank import audit, policy
 from timebank.audit import Act
+from timebank.members import Role
+from web.members import role_label
 from web.pages import gettext, here, page, path_id, read
 from web.stories import Gettext
 
@@ -38,17 +40,26 @@ async def show(request: Request) -> Response:
 def tell(act: Act, _: Gettext) -> str:
     """One act in a sentence; one that is new here is named as it is."""
     facts = {
-        "actor": act.actor or _("The agreement itself"),
+        "actor": act.actor or _("Whoever runs this installation"),
         "subject": act.subject or _("somebody who has left"),
         "action": act.action,
-        "version": act.facts.get("version", act.agreement_version),
-        "role": act.facts.get("role", ""),
+        "version": act.facts.get("version") or act.agreement_version,
+        "role": _role(act, _),
     }
-    return (_sentences(_).get(act.action) or _("%(actor)s: %(action)s")) % facts
+    return (_sentences(_).get(act.action) or "%(actor)s: %(action)s") % facts
+
+
+def _role(act: Act, _: Gettext) -> str:
+    role = act.facts.get("to")
+    return role_label(Role(role), _) if role in list(Role) else ""
 
 
 def _sentences(_: Gettext) -> dict[str, str]:
     return {
+        "agreement.adopted": _("%(actor)s adopted version %(version)s of the agreement"),
+        "buddy.added": _("%(actor)s noted who may write hours down for %(subject)s"),
+        "buddy.ended": _("%(actor)s ended that somebody writes hours down for %(subject)s"),
+        "community.created": _("This time bank began"),
         "entry.recorded": _("%(actor)s wrote down an entry"),
         "entry.changed": _("%(actor)s corrected an entry"),
         "entry.confirmed": _("%(actor)s confirmed an entry"),
@@ -61,4 +72,18 @@ def _sentences(_: Gettext) -> dict[str, str]:
         "entry.declined": _("%(actor)s declined an entry"),
         "entry.kept": _("%(actor)s looked into an entry, and it stays"),
         "entry.reversed": _("%(actor)s undid an entry"),
+        "invitation.accepted": _("%(actor)s accepted an invitation"),
+        "invitation.made": _("%(actor)s invited somebody"),
+        "invitation.steward": _("%(actor)s invited a steward"),
+        "invitation.withdrawn": _("%(actor)s withdrew an invitation"),
+        "member.added": _("%(actor)s added %(subject)s as a member"),
+        "member.applied": _("%(subject)s asked to join"),
+        "member.closed": _("%(actor)s closed an account for good"),
+        "member.edited": _("%(actor)s changed the page of %(subject)s"),
+        "member.left": _("%(actor)s ended the membership of %(subject)s"),
+        "member.paused": _("%(actor)s paused the membership of %(subject)s"),
+        "member.refused": _("%(actor)s did not take in %(subject)s"),
+        "member.resumed": _("%(actor)s resumed the membership of %(subject)s"),
+        "member.role": _("%(actor)s gave %(subject)s the role of %(role)s"),
+        "member.welcomed": _("%(actor)s welcomed %(subject)s"),
     }

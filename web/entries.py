@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
+from timebank.posting import Approve, Done, Undo
 
 from ledger import LedgerError
 from ledger.errors import FloorReached
@@ -17,7 +18,6 @@ from timebank import acting, agreements, buddies, communities, entries, members,
 from timebank.entry import OPEN, Entry, Kind, Side
 from timebank.errors import Forbidden, NotFound, TimebankError
 from timebank.members import Member
-from timebank.posting import Approve, Done, Undo
 from web import record_form
 from web.attempt import attempt
 from web.forms import Form
@@ -199,7 +199,7 @@ async def approve(request: Request) -> Response:
             said = _("Approved. The hours are on their statements.")
             return see_other(request, "entries:show", id=id, said=said)
         form.refused(error, _)
-    return await _story_page(request, form, status=_status(error), refused=error)
+    return await _story_page(request, form, status=_status(error), opened="approve", refused=error)
 
 
 async def ask_undo(request: Request) -> Response:
@@ -303,6 +303,7 @@ async def _story_page(
             actor.member, entry, terms, actor.acts_for, sole=sole, today=now(request).at.date()
         ),
         form=form,
+        empty=Form.blank(),
         opened=opened,
         floor_reached=isinstance(refused, FloorReached),
         tell=Teller(words(request), at.me.id),

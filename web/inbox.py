@@ -7,16 +7,17 @@ from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
+from timebank.posting import Approve, Done
 
 from ledger import ZERO, LedgerError, Minutes
 from timebank import entries, inbox, posting
 from timebank.entry import Entry
-from timebank.errors import TimebankError
-from timebank.posting import Approve, Done
+from timebank.inbox import InboxRow, Why
+from timebank.errors import OwnGain, TimebankError
 from web.forms import Form
 from web.messages import sentence
 from web.pages import database, gettext, here, ngettext, now, page, read, see_other, words, write
-from web.stories import Teller
+from web.stories import Gettext, Teller
 
 PAGE = 50
 
@@ -72,6 +73,24 @@ async def return_with_question(request: Request) -> Response:
     return _told(request, found, refused, returned=True)
 
 
+def _why_here(row: InboxRow, _: Gettext) -> str:
+    """What is out of the ordinary about a row; empty for hours that simply wait."""
+    return {
+        Why.APPROVAL: "",
+        Why.DISPUTED: _("not agreed"),
+        Why.CONTESTED: _("not agreed, after approval"),
+    }[row.why_here]
+
+
+def _why_not(row: InboxRow, _: Gettext) -> str:
+    """Why this entry is not approved together with others."""
+    if row.why_not is None:
+        return ""
+    if row.why_here is not Why.APPROVAL and not isinstance(row.why_not, OwnGain):
+        return _("Open it and read what was said before you decide.")
+    return sentence(row.why_not, _)
+
+
 async def _entries(request: Request, ids: Sequence[UUID]) -> list[Entry]:
     at = here(request)
     async with read(request) as conn:
@@ -83,11 +102,14 @@ async def _inbox_page(request: Request, form: Form, *, status: int = 200) -> Res
     after = request.query_params.get("after")
     async with read(request) as conn:
         waiting = await inbox.page(conn, at.community.id, by=at.me.id, after=after, limit=PAGE)
+    _ = gettext(request)
     return page(
         request,
         "inbox/index.html",
         status=status,
         inbox=waiting,
+        why_not={row.entry.id: _why_not(row, _) for row in waiting.entries if row.why_not},
+        reasons={row.entry.id: _why_here(row, _) for row in waiting.entries},
         form=form,
         all_chosen=request.query_params.get("choose") == "all",
         tell=Teller(words(request), at.me.id),

@@ -80,7 +80,7 @@ async def _invitations_page(
 ) -> Response:
     at = here(request)
     async with read(request) as conn:
-        waiting = await invitations.waiting(conn, at.community.id)
+        waiting = await invitations.waiting(conn, at.community.id, now=now(request))
     if not policy.may_coordinate(at.me):
         waiting = [one for one in waiting if one.invited_by == at.me.id]
     return page(

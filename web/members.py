@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -52,7 +53,8 @@ async def index(request: Request) -> Response:
         coordinates=coordinates,
         may_invite=policy.may_invite(at.me),
         form=form,
-        **_labels(_),
+        role_label=partial(role_label, _=_),
+        status_label=partial(status_label, _=_),
     )
 
 
@@ -286,7 +288,8 @@ async def _profile_page(request: Request, form: Form, *, status: int = 200) -> R
         sees_contact=profile.contact_shown or may_edit,
         sees_statement=sees_statement,
         roles=[(role, role_label(role, _)) for role in Role],
-        **_labels(_),
+        role_label=partial(role_label, _=_),
+        status_label=partial(status_label, _=_),
         form=form,
     )
 
@@ -324,14 +327,6 @@ def _kinds(_: Gettext) -> list[tuple[MemberKind, str]]:
         (MemberKind.PERSON, _("A person")),
         (MemberKind.ORGANISATION, _("An organisation")),
     ]
-
-
-def _labels(_: Gettext) -> dict[str, Callable[..., str]]:
-    """What templates call roles and statuses."""
-    return {
-        "role_label": lambda role: role_label(role, _),
-        "status_label": lambda status: status_label(status, _),
-    }
 
 
 def role_label(role: Role, _: Gettext) -> str:

@@ -50,11 +50,23 @@ def has_sentence(kind: type[Exception]) -> bool:
 
 
 def _bad_input(error: errors.BadInput, _: Gettext) -> str:
-    facts = {"limit": error.limit}
+    said = _reasons(_).get(error.reason)
+    if said is None:
+        said = _("This is not as it has to be. Please look at it again.")
+    return said % {"limit": error.limit}
+
+
+def has_reason(reason: str) -> bool:
+    """Whether a reason of `BadInput` has a sentence of its own."""
+    return reason in _reasons(str)
+
+
+def _reasons(_: Gettext) -> dict[str, str]:
+    """Why a field was refused: by the form itself, then by the domain."""
     return {
         "required": _("Please fill this in."),
+        "missing": _("Please fill this in."),
         "too_long": _("This is too long. It can hold %(limit)s characters."),
-        "too_short": _("This is too short. It needs at least %(limit)s characters."),
         "not_text": _("There are signs in this that cannot be kept. Please type it anew."),
         "not_a_day": _("This is not a day. Write it as year, month and day, such as 2026-11-10."),
         "not_offered": _("Choose one of those offered here."),
@@ -63,8 +75,23 @@ def _bad_input(error: errors.BadInput, _: Gettext) -> str:
         "too_large": _("This can be at most %(limit)s."),
         "twice": _("This was sent twice. Please fill it in once."),
         "not_an_address": _("This is not an e-mail address. It looks like name@example.org."),
-        "taken": _("This is taken already. Choose another one."),
-    }.get(error.reason, _("This is not as it has to be. Please look at it again.")) % facts
+        "sign_in_first": _(
+            "This address and this password do not belong together. If you have signed in here "
+            "before, use that password, or sign in first and open the invitation again."
+        ),
+        "themselves": _("Nobody needs leave to write down their own hours. Choose somebody else."),
+        "too_many": _("One entry can hold %(limit)s people. Write the others on another one."),
+        "donation_goes_to_commons": _("A gift to the commons goes to the commons and nobody else."),
+        "negative": _("This cannot be below zero."),
+        "floor_above_zero": _("This has to be zero or below."),
+        "hard_above_soft": _("The lowest balance has to be below the one from which we talk."),
+        "days_range": _("This has to be from 0 to 90 days."),
+        "step_range": _("Steps have to be from 1 to 60 minutes."),
+        "nothing_changed": _("Nothing is different from the agreement you have."),
+        "unknown_language": _("Choose one of the languages we have."),
+        "unknown_timezone": _("This is not a time zone we know, such as Europe/London."),
+        "not_a_slug": _("Use small letters, digits and hyphens, such as mill-road."),
+    }
 
 
 def _not_minutes(error: books.NotMinutes, _: Gettext) -> str:
@@ -93,9 +120,6 @@ def _weak_password(error: errors.WeakPassword, _: Gettext) -> str:
     return {
         "too_short": _("Too short: take at least %(limit)s characters. A few words will do."),
         "too_long": _("Too long: take at most %(limit)s characters."),
-        "too_easy_to_guess": _(
-            "Too easy to guess. Take a few words that have nothing to do with you or each other."
-        ),
     }.get(
         error.reason,
         _("Too easy to guess. Take a few words that have nothing to do with you or each other."),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote, unquote, urlencode
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
@@ -239,7 +240,7 @@ def _templates(spoken: str) -> Environment:
     environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
     environment.filters |= {
         "minutes": i18n.format_minutes,
-        "day": lambda day, style="full": _day(day, spoken, style),
+        "day": _day,
         "moment": _moment,
         "ago": _ago,
         "query": query,
@@ -253,14 +254,22 @@ def _templates(spoken: str) -> Environment:
     return environment
 
 
-def _day(day: date, spoken: str, style: Literal["full", "short"]) -> str:
-    return i18n.format_day(day, spoken, style)
+@pass_context
+def _day(context: Context, day: date, style: Literal["full", "short"] = "full") -> str:
+    """A day, or the day a moment falls on in the community's time zone."""
+    if isinstance(day, datetime):
+        day = day.astimezone(ZoneInfo(_timezone(context))).date()
+    return i18n.format_day(day, context["language"], style)
 
 
 @pass_context
 def _moment(context: Context, at: datetime) -> str:
+    return i18n.format_moment(at, context["language"], _timezone(context))
+
+
+def _timezone(context: Context) -> str:
     community = context["community"]
-    return i18n.format_moment(at, context["language"], community.timezone if community else "UTC")
+    return str(community.timezone) if community else "UTC"
 
 
 @pass_context

@@ -13,6 +13,7 @@ from web import (
     books,
     commons,
     entries,
+    files,
     health,
     home,
     inbox,
@@ -30,16 +31,17 @@ from web import (
 from web import language as languages
 from web.access import Handler, Policy, guard
 
-ANYONE, SIGNED_IN, DEMO_ONLY = Policy.ANYONE, Policy.SIGNED_IN, Policy.DEMO_ONLY
+PUBLIC, ANYONE, SIGNED_IN = Policy.PUBLIC, Policy.ANYONE, Policy.SIGNED_IN
+DEMO_ONLY = Policy.DEMO_ONLY
 MEMBER, ACTIVE = Policy.MEMBER, Policy.ACTIVE
 COORDINATOR, STEWARD = Policy.COORDINATOR, Policy.STEWARD
 
 # fmt: off
 TABLE: tuple[tuple[str, str, Policy, str, Handler], ...] = (
     ("GET",  "/",                                   ANYONE,      "home:front",               home.front),
-    ("GET",  "/health",                             ANYONE,      "health:show",              health.show),
-    ("GET",  "/favicon.ico",                        ANYONE,      "health:icon",              health.icon),
-    ("GET",  "/static/{file:path}",                 ANYONE,      "health:static",            health.static),
+    ("GET",  "/health",                             PUBLIC,      "health:show",              health.show),
+    ("GET",  "/favicon.ico",                        PUBLIC,      "files:icon",               files.icon),
+    ("GET",  "/static/{file:path}",                 PUBLIC,      "files:show",               files.show),
     ("POST", "/language",                           ANYONE,      "language:choose",          languages.choose),
     ("GET",  "/sign-in",                            ANYONE,      "sign_in:new",              sign_in.new),
     ("POST", "/sign-in",                            ANYONE,      "sign_in:create",           sign_in.create),

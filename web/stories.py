@@ -42,11 +42,15 @@ class Teller:
             names = [*names[: most - 1], others]
         return _("%(some)s and %(last)s") % {"some": ", ".join(names[:-1]), "last": names[-1]}
 
+    def called(self, part: Part, entry: Entry) -> str:
+        """The name of somebody in an entry; the community's own account is the commons."""
+        return self.words.gettext("the commons") if _is_commons(part, entry) else part.name
+
     def sides(self, entry: Entry, most: int = MOST_NAMES) -> tuple[str, str]:
         """Who gave and who received, as two phrases."""
         return (
-            self.names([part.name for part in entry.givers], most),
-            self.names([part.name for part in entry.receivers], most),
+            self.names([self.called(part, entry) for part in entry.givers], most),
+            self.names([self.called(part, entry) for part in entry.receivers], most),
         )
 
     def headline(self, entry: Entry) -> str:
@@ -96,7 +100,7 @@ class Teller:
         others = entry.receivers if gave else entry.givers
         facts = {
             "recorder": entry.recorded_by_name,
-            "others": self.names([part.name for part in others]),
+            "others": self.names([self.called(part, entry) for part in others]),
             "minutes": format_minutes(mine.minutes),
         }
         if [part.account_id for part in others] == [entry.recorded_by]:
@@ -201,6 +205,10 @@ class Teller:
 
     def _only(self, parts: Sequence[Part]) -> bool:
         return [part.account_id for part in parts] == [self.reader]
+
+
+def _is_commons(part: Part, entry: Entry) -> bool:
+    return part.account_id == entry.community_id
 
 
 def kind_label(kind: Kind, _: Gettext) -> str:

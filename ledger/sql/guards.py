@@ -21,9 +21,13 @@ TRANSFER_KEYS: Sequence[Key] = (
     ("community_id", "seq"),
     ("community_id", "source_id", "source_line"),
     ("community_id", "destination_id", "destination_line"),
-    ("community_id", "reverses_id", "position"),
 )
 
+# Spelled like the partial unique index, or SQLite would not use it and read the whole journal.
+_REVERSED_BEFORE = (
+    "NEW.position = 1 AND NEW.reverses_id IS NOT NULL AND EXISTS (SELECT 1 FROM transfer WHERE "
+    "community_id = NEW.community_id AND reverses_id = NEW.reverses_id AND position = 1)"
+)
 _HEAD_ONLY_FORWARD = (
     "NEW.seq < OLD.seq OR NEW.posted_at < OLD.posted_at OR NEW.community_id <> OLD.community_id "
     "OR (NEW.seq = OLD.seq AND NEW.hash <> OLD.hash)"
@@ -85,6 +89,8 @@ def _install(dialect: str) -> Iterator[str]:
             "USING ERRCODE = 'integrity_constraint_violation'; END $$"
         )
     yield from append_only("transfer", TRANSFER_KEYS, dialect=dialect)
+    if dialect == "sqlite":
+        yield _trigger(dialect, "transfer", "reversed_once", "INSERT", _REVERSED_BEFORE)
     yield from undeletable("journal", JOURNAL_KEYS, dialect=dialect)
     yield _trigger(dialect, "journal", "forward", "UPDATE", _HEAD_ONLY_FORWARD)
     yield from undeletable("account", ACCOUNT_KEYS, dialect=dialect)

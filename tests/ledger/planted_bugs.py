@@ -204,7 +204,8 @@ BUGS = (
             "posting takes more statements for more entries",
             "ledger/sql/store.py",
             "    appended = await driver.append(conn, decision.transfers)\n",
-            "    appended = sum(\n        [await driver.append(conn, [row]) for row in decision.transfers]\n    )\n",
+            "    appended = 0\n    for row in decision.transfers:\n"
+            "        appended += await driver.append(conn, [row])\n",
         ),
         (
             "verifying does not hold on to one picture",

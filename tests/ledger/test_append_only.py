@@ -149,13 +149,18 @@ async def _pragma(conn: AsyncConnection, recursive_triggers: str) -> None:
     await conn.exec_driver_sql(f"PRAGMA recursive_triggers = {recursive_triggers}")
 
 
-async def test_the_database_itself_refuses_a_second_reversal(engine: AsyncEngine) -> None:
+@pytest.mark.parametrize("verb", ["INSERT", "REPLACE"])
+async def test_the_database_itself_refuses_a_second_reversal(
+    engine: AsyncEngine, verb: str
+) -> None:
+    if verb == "REPLACE" and engine.dialect.name == "postgresql":
+        verb = "INSERT"  # PostgreSQL has no REPLACE
     await with_a_posting(engine)
     async with engine.begin() as conn:
         undo = GIVE.reversal(entry(2).id, DAY, bytes(32))
         await store.post(conn, HERE, [undo], after(2))
     second = (
-        "INSERT INTO transfer SELECT community_id, community_id, position, seq + 50, source_id, "
+        f"{verb} INTO transfer SELECT community_id, community_id, position, seq + 50, source_id, "
         "destination_id, minutes, occurred_on, posted_at, source_line + 50, source_balance, "
         "destination_line + 50, destination_balance, reverses_id, commitment, previous, hash "
         "FROM transfer WHERE seq = 3"
@@ -167,10 +172,13 @@ async def test_a_transfer_needs_two_accounts_of_its_community(engine: AsyncEngin
     await with_a_posting(engine)
     for column in ("source_id", "destination_id"):
         other = "destination_id" if column == "source_id" else "source_id"
-        ends = "community_id, destination_id" if column == "source_id" else "source_id, community_id"
+        ends = (
+            "community_id, destination_id" if column == "source_id" else "source_id, community_id"
+        )
         strange = (
-            f"INSERT INTO transfer SELECT community_id, community_id, 1, seq + 50, {ends}, minutes, "
-            "occurred_on, posted_at, source_line + 50, source_balance, destination_line + 50, "
+            "INSERT INTO transfer "
+            f"SELECT community_id, community_id, 1, seq + 50, {ends}, minutes, occurred_on, "
+            " posted_at, source_line + 50, source_balance, destination_line + 50, "
             "destination_balance, reverses_id, commitment, previous, hash FROM transfer "
             "WHERE seq = 1"
         )
@@ -203,7 +211,10 @@ async def test_other_tables_can_be_kept_in_the_same_way(engine: AsyncEngine) -> 
         await conn.exec_driver_sql("INSERT INTO note VALUES (1, 'a', 'soup')")
     refusals = ["UPDATE note SET name = 'b'", "UPDATE note SET id = 2", "DELETE FROM note"]
     if engine.dialect.name == "sqlite":
-        refusals += ["REPLACE INTO note VALUES (1, 'b', '')", "REPLACE INTO note VALUES (2, 'a', '')"]
+        refusals += [
+            "REPLACE INTO note VALUES (1, 'b', '')",
+            "REPLACE INTO note VALUES (2, 'a', '')",
+        ]
     else:
         refusals += ["TRUNCATE note"]
     for statement in refusals:

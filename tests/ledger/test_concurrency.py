@@ -35,7 +35,9 @@ async def open_books(engine: AsyncEngine, *communities: UUID, floor: int | None 
                 )
 
 
-async def post(engine: AsyncEngine, *entries: JournalEntry, community: UUID = HERE) -> list[Verdict]:
+async def post(
+    engine: AsyncEngine, *entries: JournalEntry, community: UUID = HERE
+) -> list[Verdict]:
     async with engine.begin() as conn:
         return await store.post(conn, community, entries, after(1))
 

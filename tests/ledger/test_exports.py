@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from beancount import loader
-from beancount.core import realization
+from beancount.core import data, realization
 
 from ledger import ZERO, Journal, Minutes
 from ledger.export import Beancount, Hledger, lines
@@ -121,10 +122,10 @@ def test_beancount_finds_the_same_balances() -> None:
     book = a_year()
     entries, errors, _ = loader.load_string(written(Beancount(NAMES), book))
     assert errors == []
-    real = realization.realize(entries)
+    real = realization.realize(entries)  # type: ignore[no-untyped-call]
     for id, name in {**NAMES, CAT: "Members:Café-Olé"}.items():
         path = "Assets:" + name.replace(":m-", ":M-")
-        account = realization.get(real, path)
+        account = realization.get(real, path)  # type: ignore[no-untyped-call]
         position = account.balance.get_currency_units("MIN") if account is not None else None
         assert position is not None
         assert position.number == book.balances()[id].count
@@ -134,15 +135,15 @@ def test_bean_check_accepts_the_journal(tmp_path: Path) -> None:
     path = tmp_path / "books.beancount"
     path.write_text(written(Beancount(NAMES), a_year()))
     bean_check(path)
-    path.write_text(path.read_text().replace("balance Assets:Commons  ", "balance Assets:Commons  1"))
+    path.write_text(
+        path.read_text().replace("balance Assets:Commons  ", "balance Assets:Commons  1")
+    )
     with pytest.raises(AssertionError, match="Balance failed"):
         bean_check(path)
 
 
 def bean_check(path: Path) -> None:
     """Run beancount's own checker."""
-    import sys
-
     command = [sys.executable, "-m", "beancount.scripts.check", "--no-cache", str(path)]
     done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
@@ -161,8 +162,8 @@ def test_hostile_names_stay_names() -> None:
     hledger(written(Hledger(names), book), "check", "accounts", "commodities")
     entries, errors, _ = loader.load_string(written(Beancount(names), book))
     assert errors == []
-    assert len({item.account for item in entries if type(item).__name__ == "Open"}) == len(names)
-    assert sum(type(item).__name__ == "Transaction" for item in entries) == len(book.transfers)
+    assert len({item.account for item in entries if isinstance(item, data.Open)}) == len(names)
+    assert sum(isinstance(item, data.Transaction) for item in entries) == len(book.transfers)
 
 
 def test_an_empty_journal_can_be_read_too() -> None:

@@ -91,7 +91,11 @@ class StoredBank(Bank):
         """Pages, periods and balances of any moment, each on its own path."""
         community, id = data.draw(
             st.sampled_from(
-                [(community, id) for community, book in self.journals.items() for id in book.accounts]
+                [
+                    (community, id)
+                    for community, book in self.journals.items()
+                    for id in book.accounts
+                ]
             )
         )
         book = self.journals[community]
@@ -99,9 +103,7 @@ class StoredBank(Bank):
         start, end = sorted(data.draw(st.tuples(*[st.sampled_from(moments)] * 2)))
         expected = book.statement(id, start, end)
         until = book.statement(id, None, start)
-        for found in self.stores.take(
-            lambda conn: read.statement(conn, community, id, start, end)
-        ):
+        for found in self.stores.take(lambda conn: read.statement(conn, community, id, start, end)):
             assert found == expected
         for found in self.stores.take(lambda conn: _paged(conn, community, id, limit)):
             assert found == list(book.statement(id).lines[::-1])
@@ -147,9 +149,7 @@ class StoredBank(Bank):
             )
         )
 
-    def also_set_floor(
-        self, community: UUID, ids: Sequence[UUID], floor: Minutes | None
-    ) -> None:
+    def also_set_floor(self, community: UUID, ids: Sequence[UUID], floor: Minutes | None) -> None:
         self.stores.take(lambda conn: store.set_floor(conn, community, ids, floor))
 
     def also_close(self, community: UUID, id: UUID, close: bool) -> None:
@@ -225,9 +225,7 @@ async def _everything(conn: AsyncConnection, community: UUID) -> tuple[Any, ...]
     )
 
 
-async def _paged(
-    conn: AsyncConnection, community: UUID, account: UUID, limit: int
-) -> list[Line]:
+async def _paged(conn: AsyncConnection, community: UUID, account: UUID, limit: int) -> list[Line]:
     """All lines, newest first, read page by page."""
     found: list[Line] = []
     before = None

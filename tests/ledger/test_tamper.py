@@ -218,7 +218,9 @@ async def test_rehashing_the_changed_row_breaks_the_next_link(engine: AsyncEngin
 
 async def test_other_minutes_with_a_whole_new_chain_do_not_add_up(engine: AsyncEngine) -> None:
     await keep_a_week(engine)
-    await rechain(engine, lambda row: replace(row, minutes=row.minutes + Minutes(int(row.seq == 6))))
+    await rechain(
+        engine, lambda row: replace(row, minutes=row.minutes + Minutes(int(row.seq == 6)))
+    )
     report = await verified(engine)
     assert {finding.kind for finding in report.findings} >= {
         F.WRONG_BALANCE_LEFT,

@@ -32,7 +32,11 @@ things = Table(
 )
 
 VALUES: dict[str, list[Any]] = {
-    "at": [NOON, datetime(1969, 7, 20, 20, 17, 40, 123_456, tzinfo=UTC), datetime.max.replace(tzinfo=UTC)],
+    "at": [
+        NOON,
+        datetime(1969, 7, 20, 20, 17, 40, 123_456, tzinfo=UTC),
+        datetime.max.replace(tzinfo=UTC),
+    ],
     "day": [DAY, date(1, 1, 1), date(9999, 12, 31)],
     "minutes": [Minutes(0), Minutes(-90), Minutes(2**62)],
     "count": [0, -1, 2**63 - 1],

@@ -28,5 +28,5 @@ from tests.ledger.bank import Bank
 
 def test_whatever_members_do_the_books_hold() -> None:
     run_state_machine_as_test(
-        Bank, settings=settings(max_examples=150, stateful_step_count=20, deadline=None)
+        Bank, settings=settings(max_examples=120, stateful_step_count=30, deadline=None)
     )

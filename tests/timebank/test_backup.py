@@ -6,12 +6,11 @@ import asyncio
 import hashlib
 import sqlite3
 import subprocess
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -19,7 +18,7 @@ from ledger import AccountKind, Head, JournalEntry, Minutes, Posted, Transfer
 from ledger.sql import read, store
 from ledger.sql.verify import verify
 from tests.infrastructure import postgres
-from timebank import communities, migrate
+from timebank import communities
 from timebank.backup import BackupError, back_up, restore
 from timebank.config import Settings
 from timebank.db import Database
@@ -79,18 +78,9 @@ class Busy:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """An empty, migrated SQLite database."""
-    found = Settings(data=tmp_path / "data", database_url="")
-    found.data.mkdir(mode=0o700)
-    migrate.upgrade(found)
-    return found
-
-
-@pytest.fixture
-def busy(settings: Settings) -> Busy:
+def busy(sqlite_settings: Settings) -> Busy:
     """Twenty transfers in it."""
-    found = Busy(settings)
+    found = Busy(sqlite_settings)
 
     async def fill() -> None:
         await found.begin()
@@ -284,25 +274,14 @@ def test_books_that_do_not_verify_are_not_put_in_place(busy: Busy, tmp_path: Pat
 
 
 @pytest.fixture
-def migrated_postgres(postgres_server: postgres.Server, tmp_path: Path) -> Iterator[str]:
-    """The URL of a PostgreSQL database with our schema and nothing in it."""
-    name = f"of_{uuid4().hex}"
-    url = asyncio.run(postgres_server.create_database(name))
-    migrate.upgrade(Settings(data=tmp_path, database_url=url))
-    yield url
-    asyncio.run(postgres_server.drop_database(name))
-
-
-@pytest.fixture
 def on_postgres(
-    migrated_postgres: str,
+    postgres_settings: Settings,
     postgres_server: postgres.Server,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Settings:
     """A migrated PostgreSQL database, with its own tools at hand."""
     monkeypatch.setenv("PATH", str(postgres_server.programs), prepend=":")
-    return Settings(data=tmp_path / "data", database_url=migrated_postgres)
+    return postgres_settings
 
 
 def test_postgresql_comes_back_from_a_backup(on_postgres: Settings, tmp_path: Path) -> None:

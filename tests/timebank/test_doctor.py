@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
-from tests.infrastructure import postgres
-from timebank import migrate
 from timebank.config import Environment, Settings
 from timebank.doctor import Level, examine, examine_database
 from timebank.moment import Moment
@@ -129,17 +125,7 @@ async def test_a_database_that_does_not_answer_is_named_without_its_password(
     assert "hunter2" not in str(found)
 
 
-@pytest.fixture
-def migrated_postgres(postgres_server: postgres.Server, tmp_path: Path) -> Iterator[str]:
-    """The URL of a PostgreSQL database with our schema and nothing in it."""
-    name = f"of_{uuid4().hex}"
-    url = asyncio.run(postgres_server.create_database(name))
-    migrate.upgrade(Settings(data=tmp_path, database_url=url))
-    yield url
-    asyncio.run(postgres_server.drop_database(name))
-
-
-def test_a_superuser_is_warned_about(safe: Settings, migrated_postgres: str) -> None:
-    (found,) = asyncio.run(examine_database(replace(safe, database_url=migrated_postgres)))
+def test_a_superuser_is_warned_about(postgres_settings: Settings) -> None:
+    (found,) = asyncio.run(examine_database(postgres_settings))
     assert found.level is Level.WARNING
     assert "superuser" in found.what

@@ -123,7 +123,7 @@ async def test_what_is_kept_cannot_be_changed_deleted_or_replaced(db: Database) 
         for table in ("audit", "agreement"):
             with pytest.raises(IntegrityError, match="kept as it was written"):
                 async with db.write() as conn:
-                    await conn.execute(text(f"REPLACE INTO {table} SELECT * FROM {table}"))  # noqa: S608
+                    await conn.execute(text(f"REPLACE INTO {table} SELECT * FROM {table}"))
     async with db.read() as conn:
         query = select(func.count()).where(communities.c.id == community.id)
         assert (await conn.execute(query)).scalar_one() == 1

@@ -1,0 +1,139 @@
+"""The application on both databases, browsers of several people, and a real server for Chromium."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+
+import pytest
+import uvicorn
+from httpx2 import ASGITransport, AsyncClient
+from starlette.applications import Starlette
+
+from tests.timebank.conftest import (
+    db_settings,
+    postgres_settings,
+    postgres_template,
+    sqlite_settings,
+    sqlite_template,
+)
+from tests.timebank.factories import START
+from timebank import sessions
+from timebank.config import Environment, Settings
+from timebank.db import Database
+from timebank.moment import Moment
+from web.app import create_app
+
+__all__ = [
+    "db_settings",
+    "postgres_settings",
+    "postgres_template",
+    "sqlite_settings",
+    "sqlite_template",
+]
+
+BASE = "http://127.0.0.1:8000"
+
+
+@dataclass
+class Clock:
+    """The time as the application reads it; a test may turn it forward."""
+
+    moment: Moment = field(default_factory=lambda: Moment(START))
+
+    def __call__(self) -> Moment:
+        return self.moment
+
+
+@dataclass
+class Web:
+    """The application with its database started, and a browser for whoever a test needs."""
+
+    app: Starlette
+    db: Database
+    settings: Settings
+    clock: Clock
+    _stack: AsyncExitStack
+
+    async def browser(self, **headers: str) -> AsyncClient:
+        """A browser nobody is signed in with. It says where its requests come from."""
+        client = AsyncClient(
+            transport=ASGITransport(app=self.app),
+            base_url=self.settings.base_url,
+            headers={"Sec-Fetch-Site": "same-origin", "Accept-Language": "en", **headers},
+        )
+        return await self._stack.enter_async_context(client)
+
+    async def signed_in(self, email: str) -> AsyncClient:
+        """A browser in which the person with this address is signed in."""
+        from timebank import people
+
+        async with self.db.write() as conn:
+            person = await people.by_email(conn, email)
+            assert person is not None, f"nobody signs in as {email}"
+            token = await sessions.begin(conn, person.id, device="a test", now=self.clock())
+        client = await self.browser()
+        name = "__Host-session" if self.settings.secure else "session"
+        client.cookies.set(name, token)
+        return client
+
+
+async def opened(settings: Settings, stack: AsyncExitStack) -> Web:
+    """The application for these settings; its database is stopped when the stack closes."""
+    clock = Clock()
+    app = create_app(settings, clock=clock)
+    db: Database = app.state.database
+    await db.start()
+    stack.push_async_callback(db.stop)
+    return Web(app, db, settings, clock, stack)
+
+
+@pytest.fixture
+async def web(db_settings: Settings) -> AsyncIterator[Web]:
+    """The application on an empty database: SQLite and PostgreSQL in turn."""
+    async with AsyncExitStack() as stack:
+        yield await opened(replace(db_settings, base_url=BASE), stack)
+
+
+@pytest.fixture
+async def web_on_sqlite(sqlite_settings: Settings) -> AsyncIterator[Web]:
+    """The application on SQLite alone, for what no database has a say in."""
+    async with AsyncExitStack() as stack:
+        yield await opened(replace(sqlite_settings, base_url=BASE), stack)
+
+
+@contextlib.asynccontextmanager
+async def served(settings: Settings) -> AsyncIterator[str]:
+    """A real server on a free port, with its housekeeping, for a real browser; its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    base_url = f"http://127.0.0.1:{port}"
+    settings = replace(settings, base_url=base_url, port=port, environment=Environment.DEMO)
+    config = uvicorn.Config(
+        create_app(settings), port=port, log_level="warning", access_log=False, ws="none"
+    )
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    try:
+        async with asyncio.timeout(20):
+            while not server.started:
+                if serving.done():
+                    serving.result()
+                    raise RuntimeError("the server ended before it began")
+                await asyncio.sleep(0.02)
+        yield base_url
+    finally:
+        server.should_exit = True
+        await serving
+
+
+@pytest.fixture
+async def server(db_settings: Settings) -> AsyncIterator[str]:
+    """The address of a real server, on SQLite and PostgreSQL in turn."""
+    async with served(db_settings) as address:
+        yield address

@@ -1,0 +1,419 @@
+"""Every route, asked by everyone, for what is theirs, what is others' and what is elsewhere.
+
+The routes come from the application itself, so a route added tomorrow is asked too. What each
+answers stands in `permissions.txt`, which people review: a difference is a failure, in either
+direction. After each refusal the database is as it was, and nobody ever reads a word of a community
+they do not belong to: every text of the two communities here carries its own canary.
+
+`python -m tests.web.test_permissions` writes the table anew, for review.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import UUID
+
+import httpx2 as httpx
+from sqlalchemy import select
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from ledger import Minutes
+from ledger.sql import metadata
+from tests.timebank.factories import START, a_community, a_member
+from timebank import buddies, entries, invitations, members, migrate, posting, sessions
+from timebank.communities import Community
+from timebank.config import Settings
+from timebank.db import Database
+from timebank.entry import Kind, NewEntry, Share
+from timebank.members import Member, MemberKind, Role, Status
+from timebank.moment import Moment
+from timebank.posting import Approve
+from web.app import create_app
+
+TABLE = Path(__file__).with_name("permissions.txt")
+NOW = Moment(START)
+
+# Who asks, in the order of the table's columns.
+ACTORS = (
+    "visitor",
+    "stranger",  # a steward of another community
+    "applicant",
+    "paused",
+    "bystander",  # an active member whom the thing does not concern
+    "member",  # an active member, whom it concerns
+    "coordinator",
+    "steward",
+)
+ANSWERS = {
+    "visitor": "sees or does what anyone may, or is sent to sign in",
+}
+
+# A form with something sensible in every field any page has; pages take what they know.
+FORM = {
+    "words": "because",
+    "reason": "because",
+    "sure": "1",
+    "role": "coordinator",
+    "name": "New Name",
+    "email": "new@example.org",
+    "consent": "she said so",
+    "buddy": "ALPHA Bystander",
+    "language": "es",
+    "kind": "help",
+    "side": "gave",
+    "minutes": "1:00",
+    "day": "2026-05-04",
+    "other": "ALPHA Receiver",
+}
+
+
+@dataclass
+class World:
+    """Two communities full of canaries, and who is signed in with what."""
+
+    settings: Settings
+    cookies: dict[str, str] = field(default_factory=dict)
+    members: dict[str, UUID] = field(default_factory=dict)
+    things: dict[str, dict[str, str]] = field(default_factory=dict)
+
+
+async def _someone(
+    conn: object, world: World, place: Community, key: str, canary: str, **more: object
+) -> Member:
+    role = more.pop("role", Role.MEMBER)
+    member = await a_member(
+        conn,  # type: ignore[arg-type]
+        place.id,
+        f"{canary} {key.title()}",
+        email=f"{key}@{canary.lower()}.example.org",
+        role=role,  # type: ignore[arg-type]
+        now=NOW,
+        **more,  # type: ignore[arg-type]
+    )
+    assert member.person_id is not None
+    world.cookies[key] = await sessions.begin(
+        conn,  # type: ignore[arg-type]
+        member.person_id,
+        device="",
+        now=NOW,
+    )
+    world.members[key] = member.id
+    return member
+
+
+async def build(settings: Settings) -> World:
+    """Fill the two communities, through the functions everyone uses."""
+    world = World(settings)
+    db = Database(settings)
+    await db.start()
+    try:
+        async with db.write() as conn:
+            alpha = await a_community(conn, "alpha", name="Alpha", now=NOW)
+            beta = await a_community(conn, "beta", name="Beta", now=NOW)
+            for key, role in (
+                ("bystander", Role.MEMBER),
+                ("member", Role.MEMBER),
+                ("receiver", Role.MEMBER),
+                ("coordinator", Role.COORDINATOR),
+                ("steward", Role.STEWARD),
+                ("second", Role.STEWARD),
+            ):
+                await _someone(conn, world, alpha, key, "ALPHA", role=role)
+            await _someone(conn, world, alpha, "paused", "ALPHA", status=Status.PAUSED)
+            await _someone(conn, world, alpha, "applicant", "ALPHA", status=Status.APPLIED)
+            await _someone(conn, world, alpha, "waiting", "ALPHA", status=Status.APPLIED)
+            await _someone(conn, world, beta, "stranger", "BETA", role=Role.STEWARD)
+            await _someone(conn, world, beta, "faraway", "BETA")
+            house = await a_member(
+                conn, alpha.id, "ALPHA House", kind=MemberKind.ORGANISATION, now=NOW
+            )
+        await _things(db, world, alpha, beta, house)
+    finally:
+        await db.stop()
+    return world
+
+
+async def _things(
+    db: Database, world: World, alpha: Community, beta: Community, house: Member
+) -> None:
+    who = world.members
+    async with db.write() as conn:
+        for place, by, canary in ((alpha, "coordinator", "ALPHA"), (beta, "stranger", "BETA")):
+            for key in [key for key in who if (key in ("stranger", "faraway")) == (place is beta)]:
+                member = await members.get(conn, place.id, who[key])
+                if member.status is not Status.APPLIED:
+                    await members.edit(
+                        conn,
+                        place.id,
+                        who[key],
+                        name=member.name,
+                        phone=f"{canary} 0123",
+                        contact_shown=True,
+                        area=f"{canary} street",
+                        about=f"{canary} about",
+                        offers=f"{canary} offers",
+                        wishes=f"{canary} wishes",
+                        by=who[by],
+                        now=NOW,
+                    )
+        waiting = await _entry(conn, alpha, who["member"], who["receiver"], who["member"], "ALPHA")
+        posted = await _entry(conn, alpha, who["member"], who["receiver"], who["member"], "ALPHA")
+        foreign = await _entry(conn, beta, who["stranger"], who["faraway"], who["stranger"], "BETA")
+        await buddies.add(
+            conn,
+            alpha.id,
+            who["member"],
+            who["receiver"],
+            consent="ALPHA consent",
+            by=who["member"],
+            now=NOW,
+        )
+        await buddies.add(
+            conn,
+            beta.id,
+            who["faraway"],
+            who["stranger"],
+            consent="BETA consent",
+            by=who["stranger"],
+            now=NOW,
+        )
+        for place, by, canary in ((alpha, "member", "ALPHA"), (beta, "stranger", "BETA")):
+            await invitations.invite(
+                conn,
+                place.id,
+                name=f"{canary} Guest",
+                email="",
+                by=who[by],
+                now=NOW,
+                base_url="",
+            )
+        row = (await buddies.of(conn, alpha.id, who["member"]))[0].id
+        foreign_row = (await buddies.of(conn, beta.id, who["faraway"]))[0].id
+        invited = (await invitations.waiting(conn, alpha.id, now=NOW))[0].id
+        invited_there = (await invitations.waiting(conn, beta.id, now=NOW))[0].id
+    done = await posting.post(
+        db,
+        [
+            Approve(alpha.id, posted, who["coordinator"]),
+        ],
+        now=NOW,
+    )
+    assert not isinstance(done[0], posting.Refused), done
+    world.things = {
+        "entries": {"waiting": str(waiting), "posted": str(posted), "elsewhere": str(foreign)},
+        "members": {
+            "self": "self",
+            "other": str(who["receiver"]),
+            "applicant": str(who["waiting"]),
+            "elsewhere": str(who["faraway"]),
+        },
+        "statement": {
+            "self": "self",
+            "other": str(who["receiver"]),
+            "house": str(house.id),
+            "commons": str(alpha.commons_id),
+            "elsewhere": str(who["faraway"]),
+        },
+        "invitations": {"member's": invited, "elsewhere": invited_there},
+        "buddies": {"member's": str(row), "elsewhere": str(foreign_row)},
+    }
+
+
+async def _entry(
+    conn: object, place: Community, giver: UUID, receiver: UUID, by: UUID, canary: str
+) -> UUID:
+    new = NewEntry(
+        Kind.HELP,
+        (Share(giver),),
+        (Share(receiver),),
+        Minutes(60),
+        NOW.at.date(),
+        note=f"{canary} note",
+    )
+    entry = await entries.record(conn, place.id, new, by=by, now=NOW)  # type: ignore[arg-type]
+    return entry.id
+
+
+# ── What is asked ────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Question:
+    """One route, about one thing."""
+
+    name: str
+    method: str
+    path: str
+    about: str
+
+
+def questions(app: Starlette, world: World, actor: str) -> Iterator[Question]:
+    """All routes of the application, each about every kind of thing its path can name."""
+    for route in app.routes:
+        assert isinstance(route, Route)
+        assert route.name
+        method = next(iter(sorted((route.methods or set()) - {"HEAD"})))
+        for about, path in _paths(route.path, world, actor):
+            yield Question(route.name, method, path, about)
+
+
+def _paths(pattern: str, world: World, actor: str) -> Iterator[tuple[str, str]]:
+    path = (
+        pattern.replace("{version:count}", "1")
+        .replace("{file:path}", "timebank.css")
+        .replace("{token}", "no-such-token")
+        .replace("{name}", "no-such-mail")
+    )
+    if "{slug}" not in path:
+        assert "{" not in path, f"say what {pattern} is to be asked about"
+        yield "-", path
+        return
+    noun = path.split("/")[3]
+    path = path.replace("{slug}", "alpha")
+    if "{id}" not in path and "{account_id}" not in path:
+        yield "-", path
+        return
+    own = world.members.get(actor, world.members["member"])
+    for about, id in world.things[noun].items():
+        asked = re.sub(r"\{(id|account_id)\}", str(own) if id == "self" else id, path)
+        if "{buddy}" in asked:
+            for whose, row in world.things["buddies"].items():
+                yield f"{about}/{whose}", asked.replace("{buddy}", row)
+        else:
+            yield about, asked
+
+
+@asynccontextmanager
+async def _client(settings: Settings) -> AsyncIterator[tuple[Starlette, httpx.AsyncClient]]:
+    app = create_app(settings, clock=lambda: NOW)
+    database: Database = app.state.database
+    await database.start()  # without the housekeeping, which would write on its own account
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    headers = {"Origin": "http://127.0.0.1:8000"}
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://127.0.0.1:8000", headers=headers
+    ) as client:
+        yield app, client
+    await database.stop()
+
+
+async def _ask(client: httpx.AsyncClient, question: Question, cookie: str | None) -> httpx.Response:
+    client.cookies.clear()
+    if cookie:
+        client.cookies.set("session", cookie)
+    if question.method == "GET":
+        return await client.get(question.path)
+    return await client.request(question.method, question.path, data=FORM)
+
+
+async def digest(db: Database) -> dict[str, list[str]]:
+    """Every row of every table."""
+    found = {}
+    async with db.read() as conn:
+        for name, table in metadata.tables.items():
+            rows = await conn.execute(select(table))
+            found[name] = sorted(repr(tuple(row)) for row in rows)
+    return found
+
+
+REFUSED = (401, 403, 404, 405, 413, 422, 429)
+
+
+async def answers(settings: Settings, start_again: object) -> dict[tuple[str, str], dict[str, int]]:
+    """Ask everything as everyone. `start_again` puts the database back after each change."""
+    found: dict[tuple[str, str], dict[str, int]] = {}
+    world = await build(settings)
+    keep, put_back = start_again  # type: ignore[misc]
+    await keep()
+    for actor in ACTORS:
+        todo: list[Question] | None = None
+        while todo is None or todo:
+            async with _client(settings) as (app, client):
+                todo = list(questions(app, world, actor)) if todo is None else todo
+                before = await digest(app.state.database)
+                while todo:
+                    question = todo.pop(0)
+                    response = await _ask(client, question, world.cookies.get(actor))
+                    key = (question.name, question.about)
+                    found.setdefault(key, {})[actor] = response.status_code
+                    _no_canary(actor, question, response)
+                    changed = await digest(app.state.database) != before
+                    if response.status_code in REFUSED:
+                        _only_counted(question, actor, changed, before, app)
+                    if question.method == "GET":
+                        assert not changed, f"{question} changed something, asked by {actor}"
+                    if changed:
+                        break
+            await put_back()
+    return found
+
+
+def _only_counted(
+    question: Question, actor: str, changed: bool, before: object, app: Starlette
+) -> None:
+    """A refusal writes nothing; a refused sign-in is counted, and that is all."""
+    if question.name in ("sign_in:create",):
+        return
+    assert not changed, f"{question} was refused to {actor} and changed something"
+
+
+def _no_canary(actor: str, question: Question, response: httpx.Response) -> None:
+    text = response.text
+    if actor in ("visitor", "stranger"):
+        assert "ALPHA" not in text, f"{actor} reads Alpha's words at {question}"
+    if actor != "stranger":
+        assert "BETA" not in text, f"{actor} reads Beta's words at {question}"
+    if actor == "applicant":
+        seen = text.replace("ALPHA Applicant", "").replace("applicant@alpha", "")
+        assert "ALPHA" not in seen, f"an applicant reads the community's words at {question}"
+
+
+def _written(found: dict[tuple[str, str], dict[str, int]]) -> str:
+    head = f"{'route':32}{'about':22}" + "".join(f"{actor:>12}" for actor in ACTORS)
+    lines = [
+        f"{name:32}{about:22}" + "".join(f"{by.get(actor, 0):>12}" for actor in ACTORS)
+        for (name, about), by in found.items()
+    ]
+    return "\n".join([head, *lines]) + "\n"
+
+
+def _sqlite_again(settings: Settings) -> object:
+    """Keep a copy of the SQLite file, and put it back."""
+    file = settings.data / "timebank.sqlite"
+    copy = settings.data / "kept.sqlite"
+
+    async def keep() -> None:
+        shutil.copyfile(file, copy)
+
+    async def put_back() -> None:
+        for ending in ("", "-wal", "-shm"):
+            Path(f"{file}{ending}").unlink(missing_ok=True)
+        shutil.copyfile(copy, file)
+
+    return keep, put_back
+
+
+async def test_everyone_gets_just_what_the_reviewed_table_says(sqlite_settings: Settings) -> None:
+    found = await answers(sqlite_settings, _sqlite_again(sqlite_settings))
+    assert _written(found).splitlines() == TABLE.read_text().splitlines()
+
+
+def main() -> None:
+    """Write the table anew. Read the difference before you keep it."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(data=Path(folder), database_url="")
+        migrate.upgrade(settings)
+        TABLE.write_text(_written(asyncio.run(answers(settings, _sqlite_again(settings)))))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

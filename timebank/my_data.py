@@ -1,0 +1,271 @@
+"""My data: all of it to take along, and closing an account without breaking anybody's books.
+
+Closing makes a member nameless: their name, their contact details and every word they wrote go,
+and the salts that tied those words to the journal go with them. The minutes stay, because they are
+the other half of somebody else's statement. In a small community people may still guess who it
+was, so we do not call it anonymous.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger import Minutes
+from ledger.sql import store, tables
+from timebank import audit, communities, members, policy, statements
+from timebank.entries import entries, parts, steps
+from timebank.entry import OPEN
+from timebank.errors import EntriesWaiting, Forbidden, WrongState
+from timebank.members import Role, Status, buddies
+from timebank.moment import Moment
+from timebank.outbox import outbox
+from timebank.people import people, sessions, tokens
+from timebank.text import fold
+
+_README = """Your data in {community}, as of {at} (UTC)
+
+member.json      what the community knows about you
+statement.csv    every line of your statement; minutes, and days as year-month-day
+entries.json     the entries you stand in or wrote down
+steps.json       what you said about entries
+buddies.json     who may record for you, and for whom you may
+audit.json       what you did, and what was done to you
+"""
+
+
+async def archive(conn: AsyncConnection, community: UUID, member: UUID, *, now: Moment) -> bytes:
+    """Everything kept about a member, as a zip of JSON and CSV with a page that explains it."""
+    here = await communities.by_id(conn, community)
+    files = {
+        "README.txt": _README.format(community=here.name, at=now.at.isoformat(" ", "minutes")),
+        "member.json": _json(await _about(conn, community, member)),
+        "statement.csv": await _statement(conn, community, member),
+        "entries.json": _json(await _entries(conn, community, member)),
+        "steps.json": _json(
+            await _rows(
+                conn,
+                select(steps).where(
+                    steps.c.community_id == community, steps.c.member_id == member
+                ),
+            )
+        ),
+        "buddies.json": _json(
+            await _rows(
+                conn,
+                select(buddies).where(
+                    buddies.c.community_id == community,
+                    or_(buddies.c.member_id == member, buddies.c.buddy_id == member),
+                ),
+            )
+        ),
+        "audit.json": _json(
+            await _rows(
+                conn,
+                select(audit.audit).where(
+                    audit.audit.c.community_id == community,
+                    or_(audit.audit.c.actor_id == member, audit.audit.c.subject_id == member),
+                ),
+            )
+        ),
+    }
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as folder:
+        for name, text in files.items():
+            folder.writestr(name, text)
+    return packed.getvalue()
+
+
+async def close(
+    conn: AsyncConnection, community: UUID, member: UUID, *, by: UUID, now: Moment
+) -> None:
+    """Forget a member: by themselves, or a coordinator on their behalf.
+
+    Refuses while entries of theirs wait (`EntriesWaiting`), and the last steward (`LastSteward`).
+    """
+    await store.lock(conn, community)
+    actor = await members.get(conn, community, by)
+    leaving = await members.get(conn, community, member)
+    if not policy.may_end_membership(actor, leaving):
+        raise Forbidden("close")
+    await _refuse_waiting(conn, community, member)
+    if leaving.status is Status.APPLIED:
+        raise WrongState(leaving.status.value, "close")
+    if leaving.status is not Status.LEFT:
+        await members.leave(conn, community, member, by=by, now=now)
+    await _erase_words(conn, community, member)
+    await _erase_member(conn, community, member, now)
+    if leaving.person_id is not None:
+        await _erase_person(conn, community, leaving.person_id)
+    await store.close_account(conn, community, member, now.at)
+    await audit.write(
+        conn,
+        community,
+        actor=by,
+        action="member.erased",
+        subject_kind="member",
+        subject=member,
+        now=now,
+    )
+
+
+async def _refuse_waiting(conn: AsyncConnection, community: UUID, member: UUID) -> None:
+    open_states = [state.value for state in OPEN]
+    query = (
+        select(func.count())
+        .select_from(entries)
+        .join(
+            parts,
+            (parts.c.community_id == entries.c.community_id) & (parts.c.entry_id == entries.c.id),
+        )
+        .where(
+            entries.c.community_id == community,
+            parts.c.account_id == member,
+            or_(entries.c.state.in_(open_states), entries.c.contested.is_(True)),
+        )
+    )
+    waiting = int((await conn.execute(query)).scalar_one())
+    if waiting:
+        raise EntriesWaiting(waiting)
+
+
+async def _erase_words(conn: AsyncConnection, community: UUID, member: UUID) -> None:
+    """What they wrote, and the salts that tie it to the journal's hashes."""
+    await conn.execute(
+        update(entries)
+        .where(
+            entries.c.community_id == community,
+            or_(entries.c.recorded_by == member, entries.c.on_behalf_of == member),
+        )
+        .values(note="", salt=b"")
+    )
+    await conn.execute(
+        update(steps)
+        .where(steps.c.community_id == community, steps.c.member_id == member)
+        .values(words="")
+    )
+    await conn.execute(
+        delete(buddies).where(
+            buddies.c.community_id == community,
+            or_(buddies.c.member_id == member, buddies.c.buddy_id == member),
+        )
+    )
+
+
+async def _erase_member(
+    conn: AsyncConnection, community: UUID, member: UUID, now: Moment
+) -> None:
+    number = int.from_bytes(now.random_bytes(4), "big") % 10_000
+    name = f"Former member {number:04}"
+    await conn.execute(
+        update(members.members)
+        .where(members.members.c.community_id == community, members.members.c.id == member)
+        .values(
+            person_id=None,
+            name=name,
+            name_key=fold(name),
+            search_key=fold(name),
+            phone="",
+            contact_shown=False,
+            area="",
+            sector="",
+            about="",
+            offers="",
+            wishes="",
+            role=Role.MEMBER.value,
+            status=Status.LEFT.value,
+            erased_at=now.at,
+        )
+    )
+
+
+async def _erase_person(conn: AsyncConnection, community: UUID, person_id: UUID) -> None:
+    """Mails and links of this community go; the sign-in too, where it was the last membership."""
+    found = await conn.execute(select(people.c.email).where(people.c.id == person_id))
+    email = found.scalar_one()
+    others = select(members.members.c.id).where(members.members.c.person_id == person_id).limit(1)
+    keeps_sign_in = (await conn.execute(others)).first() is not None
+    mails = outbox.c.to_address == email
+    if keeps_sign_in:
+        mails = mails & (outbox.c.community_id == community)
+    await conn.execute(delete(outbox).where(mails))
+    invited = tokens.c.community_id == community
+    for row in (await conn.execute(select(tokens.c.token_hash, tokens.c.facts).where(invited))).all():
+        if row.facts.get("email") == email:
+            await conn.execute(delete(tokens).where(tokens.c.token_hash == row.token_hash))
+    if not keeps_sign_in:
+        await conn.execute(delete(sessions).where(sessions.c.person_id == person_id))
+        await conn.execute(delete(tokens).where(tokens.c.person_id == person_id))
+        await conn.execute(delete(people).where(people.c.id == person_id))
+
+
+async def _about(conn: AsyncConnection, community: UUID, member: UUID) -> dict[str, Any]:
+    table = members.members
+    query = (
+        select(table, people.c.email, people.c.language)
+        .outerjoin(people, people.c.id == table.c.person_id)
+        .where(table.c.community_id == community, table.c.id == member)
+    )
+    found = dict((await conn.execute(query)).one()._mapping)
+    account = tables.account
+    kept = await conn.execute(
+        select(account.c.balance, account.c.lines).where(
+            account.c.community_id == community, account.c.id == member
+        )
+    )
+    row = kept.first()
+    return found | ({"balance": row.balance, "lines": row.lines} if row else {})
+
+
+async def _statement(conn: AsyncConnection, community: UUID, member: UUID) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    async for row in statements.csv_rows(conn, community, member, by=member):
+        writer.writerow(row)
+    return text.getvalue()
+
+
+async def _entries(
+    conn: AsyncConnection, community: UUID, member: UUID
+) -> list[Mapping[str, Any]]:
+    stands_in = select(parts.c.entry_id).where(
+        parts.c.community_id == community, parts.c.account_id == member
+    )
+    query = select(entries).where(
+        entries.c.community_id == community,
+        or_(
+            entries.c.id.in_(stands_in),
+            entries.c.recorded_by == member,
+            entries.c.on_behalf_of == member,
+        ),
+    )
+    return await _rows(conn, query)
+
+
+async def _rows(conn: AsyncConnection, query: Any) -> list[Mapping[str, Any]]:
+    return [dict(row._mapping) for row in await conn.execute(query)]
+
+
+def _json(value: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> str:
+    tidy = dict(value) if isinstance(value, Mapping) else [dict(row) for row in value]
+    return json.dumps(tidy, default=_plain, ensure_ascii=False, indent=2) + "\n"
+
+
+def _plain(value: object) -> object:
+    """Ids as text, minutes as numbers, days and moments in ISO 8601; hashes and salts in hex."""
+    if isinstance(value, Minutes):
+        return value.count
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    return str(value)

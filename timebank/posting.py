@@ -1,0 +1,645 @@
+"""The door: the only way from an entry to the journal.
+
+    requests ─► one transaction per community ─► a verdict each
+                  lock the head, then the entries, and read them afresh
+                  who may, and what the agreement asks
+                  the ledger decides: transfers, balances, head
+                  statuses, tallies, steps, audit and mails of the same postings
+
+It takes a list, so that requests waiting at the same moment can be gathered before it. Every
+statement serves the whole list. A request is judged as if it were alone, on what those before it
+left behind; what is refused leaves no trace and stops nobody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, TypeAlias
+from uuid import UUID, uuid5
+
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger import ZERO, JournalEntry, LedgerError, Minutes, PostedTransfer, commitment
+from ledger import Refused as LedgerRefused
+from ledger.entry import mirrored
+from ledger.errors import NoJournal
+from ledger.sql import read, store
+from timebank import (
+    acting,
+    agreements,
+    audit,
+    communities,
+    entries,
+    flow,
+    notices,
+    policy,
+    shapes,
+)
+from timebank.acting import Actor
+from timebank.agreements import Agreement, Approval, Terms
+from timebank.audit import NewAct
+from timebank.communities import Community
+from timebank.db import Database
+from timebank.entry import OPEN, Entry, Side, State, StepKind
+from timebank.errors import (
+    CannotUndo,
+    Forbidden,
+    NotConfirmed,
+    NotFound,
+    OwnGain,
+    ReadOnlyMember,
+    ReasonMissing,
+    TimebankError,
+    WrongState,
+)
+from timebank.members import Status, tallies
+from timebank.moment import Moment
+from timebank.notices import EntryNews
+
+_SALT = 32
+_AGREED_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Post an entry, because coordinator `by` says so.
+
+    A disputed entry needs words, and so does `override`, which lets it pass hard floors.
+    """
+
+    community: UUID
+    entry_id: UUID
+    by: UUID
+    words: str = ""
+    override: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Move the minutes of a posted entry back, for a reason that everyone concerned can read."""
+
+    community: UUID
+    entry_id: UUID
+    by: UUID
+    reason: str
+    override: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PostAgreed:
+    """Post an entry that the agreement lets through without a coordinator."""
+
+    community: UUID
+    entry_id: UUID
+
+
+Request: TypeAlias = Approve | Undo | PostAgreed
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It is in the journal, with so many transfers. `replayed`: it was there before."""
+
+    entry_id: UUID
+    transfers: int
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It was refused, and nothing of it was written."""
+
+    entry_id: UUID
+    error: TimebankError | LedgerError
+
+
+Verdict: TypeAlias = Done | Refused
+
+
+class Below(NamedTuple):
+    """Somebody who would stand below the soft floor, and where they would stand."""
+
+    name: str
+    after: Minutes
+
+
+async def post(db: Database, requests: Sequence[Request], *, now: Moment) -> list[Verdict]:
+    """Post, undo, or refuse: a verdict for each request, in their order.
+
+    One transaction for each community in the list, so a request is done or not done at all. What
+    is done already is answered with `Done(replayed=True)`: a double click is no mistake. Entries
+    of another community are `NotFound`. Raises `BrokenBooks` when the books do not add up.
+    """
+    verdicts: dict[int, Verdict] = {}
+    for community in dict.fromkeys(request.community for request in requests):
+        numbered = [
+            (number, request)
+            for number, request in enumerate(requests)
+            if request.community == community
+        ]
+        async with db.write() as conn:
+            for some in _rounds(numbered):
+                answers = await _post_round(conn, community, [one for _, one in some], now)
+                verdicts.update(zip((number for number, _ in some), answers, strict=True))
+    return [verdicts[number] for number in range(len(requests))]
+
+
+async def post_agreed(db: Database, *, now: Moment) -> list[Verdict]:
+    """Post what waits for no coordinator: the other side agreed, or was silent long enough.
+
+    For all communities. To be called after somebody confirms, and from time to time.
+    """
+    async with db.read() as conn:
+        places = await communities.every(conn)
+    found: list[Request] = []
+    for place in places:
+        async with db.read() as conn:
+            found += [PostAgreed(place.id, id) for id in await _agreed(conn, place.id, now)]
+    return await post(db, found, now=now)
+
+
+async def below_soft_floor(conn: AsyncConnection, community: UUID, entry: Entry) -> list[Below]:
+    """Who would stand below the soft floor if this entry were posted now; worth a conversation.
+
+    It refuses nothing. The commons has a budget of its own and is left out.
+    """
+    terms = (await agreements.current(conn, community)).terms
+    gaining = flow.gaining_side(entry.kind)
+    giving_up = [
+        part
+        for part in entry.parts
+        if part.side is not gaining and part.account_id != entry.community_id
+    ]
+    balances = await read.accounts(conn, community, [part.account_id for part in giving_up])
+    after = [(part.name, balances[part.account_id].balance - part.minutes) for part in giving_up]
+    return [Below(name, left) for name, left in after if left < terms.soft_floor]
+
+
+def reversal_id(entry_id: UUID) -> UUID:
+    """The id of the entry that undoes this one: always the same, so that twice is once."""
+    return uuid5(entry_id, "reversal")
+
+
+def committed(salt: bytes, kind: str, category_id: UUID | None, note: str) -> bytes:
+    """The commitment to an entry's words: what `books.verify` compares the words with."""
+    category = str(category_id) if category_id else None
+    return commitment(salt, {"kind": kind, "category": category, "note": note})
+
+
+# ── One round ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _rounds(
+    numbered: Sequence[tuple[int, Request]],
+) -> list[list[tuple[int, Request]]]:
+    """The requests in as few rounds as possible with each entry at most once in a round."""
+    rounds: list[list[tuple[int, Request]]] = []
+    times: dict[UUID, int] = {}
+    for number, request in numbered:
+        turn = times.get(request.entry_id, 0)
+        times[request.entry_id] = turn + 1
+        if turn == len(rounds):
+            rounds.append([])
+        rounds[turn].append((number, request))
+    return rounds
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """Everything that judging a round depends on, read after locking."""
+
+    place: Community
+    agreement: Agreement
+    entries: Mapping[UUID, Entry]
+    words: Mapping[UUID, _Kept]
+    actors: Mapping[UUID, Actor]
+    coordinators: int
+    now: Moment
+
+    @property
+    def terms(self) -> Terms:
+        return self.agreement.terms
+
+
+class _Kept(NamedTuple):
+    """What is kept of an entry and never shown."""
+
+    salt: bytes
+    steps: int
+
+
+@dataclass(slots=True)
+class _Act:
+    """One request that was let through: what to post, and what to write once it is posted."""
+
+    request: Request
+    entry: Entry
+    posting: JournalEntry
+    kind: StepKind
+    by: Actor | None
+    words: str
+    stood_in: bool = False
+    salt: bytes = b""
+    rows: tuple[PostedTransfer, ...] = ()
+
+    @property
+    def override(self) -> bool:
+        return self.posting.override
+
+
+async def _post_round(
+    conn: AsyncConnection, community: UUID, requests: Sequence[Request], now: Moment
+) -> list[Verdict]:
+    """Judge, post and write down requests about different entries of one community."""
+    try:
+        await store.lock(conn, community)
+    except NoJournal:
+        return [Refused(request.entry_id, NotFound("entry")) for request in requests]
+    scene = await _set_scene(conn, community, requests, now)
+    judged = [_judge(scene, request) for request in requests]
+    acts = [one for one in judged if isinstance(one, _Act)]
+    answers = await store.post(conn, community, [act.posting for act in acts], now.at)
+    verdicts: dict[UUID, Verdict] = {}
+    posted: list[_Act] = []
+    for act, answer in zip(acts, answers, strict=True):
+        if isinstance(answer, LedgerRefused):
+            verdicts[act.request.entry_id] = Refused(act.request.entry_id, answer.error)
+            continue
+        act.rows = answer.transfers
+        verdicts[act.request.entry_id] = Done(act.request.entry_id, len(act.rows), answer.replayed)
+        posted.append(act)
+    await _write_down(conn, scene, posted)
+    return [
+        verdicts[request.entry_id] if isinstance(one, _Act) else one
+        for request, one in zip(requests, judged, strict=True)
+    ]
+
+
+async def _set_scene(
+    conn: AsyncConnection, community: UUID, requests: Sequence[Request], now: Moment
+) -> _Scene:
+    """Lock the entries and read everything afresh."""
+    ids = [request.entry_id for request in requests]
+    await entries.lock(conn, community, ids)
+    found = await entries.load(conn, community, ids)
+    by = {request.by for request in requests if not isinstance(request, PostAgreed)}
+    return _Scene(
+        place=await communities.by_id(conn, community),
+        agreement=await agreements.current(conn, community),
+        entries={entry.id: entry for entry in found},
+        words=await _kept(conn, community, ids),
+        actors=await acting.find(conn, community, by),
+        coordinators=await acting.coordinators(conn, community),
+        now=now,
+    )
+
+
+async def _kept(conn: AsyncConnection, community: UUID, ids: Iterable[UUID]) -> dict[UUID, _Kept]:
+    """Salts, and how many steps there are so far."""
+    table, steps = entries.entries, entries.steps
+    rows = await conn.execute(
+        select(
+            table.c.id,
+            table.c.salt,
+            select(func.coalesce(func.max(steps.c.number), 0))
+            .where(steps.c.community_id == table.c.community_id, steps.c.entry_id == table.c.id)
+            .scalar_subquery()
+            .label("steps"),
+        ).where(table.c.community_id == community, table.c.id.in_(set(ids)))
+    )
+    return {row.id: _Kept(row.salt, row.steps) for row in rows}
+
+
+# ── Judging ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _judge(scene: _Scene, request: Request) -> _Act | Verdict:
+    """What to post for this request, or the answer to it."""
+    try:
+        entry = scene.entries.get(request.entry_id)
+        if entry is None:
+            raise NotFound("entry")
+        if isinstance(request, PostAgreed):
+            return _agreed_act(scene, request, entry)
+        actor = _coordinator(scene, request, entry)
+        if isinstance(request, Approve):
+            return _approval(scene, request, entry, actor)
+        return _undoing(scene, request, entry, actor)
+    except TimebankError as error:
+        return Refused(request.entry_id, error.with_traceback(None))
+
+
+def _coordinator(scene: _Scene, request: Approve | Undo, entry: Entry) -> Actor:
+    """Who asks, as they are now: an active coordinator who may know of the entry."""
+    actor = scene.actors.get(request.by)
+    if actor is None or not policy.may_see_entry(actor.member, entry, actor.acts_for):
+        raise NotFound("entry")
+    if actor.member.status is not Status.ACTIVE:
+        raise ReadOnlyMember
+    if not policy.may_coordinate(actor.member):
+        raise Forbidden("approve")
+    if len(request.words if isinstance(request, Approve) else request.reason) > (
+        entries.LONGEST_WORDS
+    ):
+        raise ReasonMissing
+    return actor
+
+
+def _approval(scene: _Scene, request: Approve, entry: Entry, actor: Actor) -> _Act | Verdict:
+    """A coordinator approves: not for their own gain, and as the agreement asks."""
+    gains = policy.gains(actor.member, entry, actor.manages)
+    sole = scene.coordinators == 1
+    stood_in = gains and policy.may_stand_in(
+        actor.member, entry, scene.terms, actor.manages, sole=sole
+    )
+    if gains and not stood_in:
+        raise OwnGain("approve")
+    if entry.state is State.APPROVED:
+        return _replay(entry)
+    if entry.state not in OPEN or entry.state is State.RETURNED:
+        raise WrongState(entry.state, "approve")
+    if not policy.agreed_enough(entry, scene.terms, silent=_silent(scene, entry)):
+        raise NotConfirmed
+    if (entry.state is State.DISPUTED or request.override) and not request.words.strip():
+        raise ReasonMissing
+    return _Act(
+        request,
+        entry,
+        _posting(scene, entry, override=request.override),
+        StepKind.APPROVED,
+        actor,
+        request.words,
+        stood_in,
+    )
+
+
+def _agreed_act(scene: _Scene, request: PostAgreed, entry: Entry) -> _Act | Verdict:
+    """The agreement itself lets it through."""
+    if entry.state is State.APPROVED:
+        return _replay(entry)
+    if not policy.goes_by_itself(entry, scene.terms, silent=_silent(scene, entry)):
+        raise WrongState(entry.state, "post")
+    return _Act(request, entry, _posting(scene, entry), StepKind.POSTED, None, "")
+
+
+def _undoing(scene: _Scene, request: Undo, entry: Entry, actor: Actor) -> _Act | Verdict:
+    """A coordinator moves the same minutes back, not for their own gain, for a reason."""
+    if entry.reverses_id is not None:
+        raise CannotUndo
+    if policy.gains(actor.member, entry, actor.manages, reversal=True):
+        raise OwnGain("undo")
+    if entry.state is State.REVERSED:
+        return _replay(entry)
+    if entry.state is not State.APPROVED:
+        raise CannotUndo
+    if not request.reason.strip():
+        raise ReasonMissing
+    salt = scene.now.random_bytes(_SALT)
+    posting = JournalEntry(
+        id=reversal_id(entry.id),
+        transfers=mirrored(shapes.transfers(entry.parts, entry.kind)),
+        occurred_on=scene.now.day_in(scene.place.timezone),
+        commitment=committed(salt, entry.kind, entry.category_id, request.reason),
+        reverses=entry.id,
+        override=request.override,
+    )
+    return _Act(request, entry, posting, StepKind.REVERSED, actor, request.reason, salt=salt)
+
+
+def _replay(entry: Entry) -> Done:
+    return Done(entry.id, len(shapes.transfers(entry.parts, entry.kind)), replayed=True)
+
+
+def _posting(scene: _Scene, entry: Entry, *, override: bool = False) -> JournalEntry:
+    words = committed(scene.words[entry.id].salt, entry.kind, entry.category_id, entry.note)
+    return JournalEntry(
+        id=entry.id,
+        transfers=shapes.transfers(entry.parts, entry.kind),
+        occurred_on=entry.occurred_on,
+        commitment=words,
+        override=override,
+    )
+
+
+def _silent(scene: _Scene, entry: Entry) -> bool:
+    """Whether the days to answer have passed since it was written down or last changed."""
+    days = timedelta(days=scene.terms.dispute_days)
+    return scene.now.at >= entry.touched_at + days
+
+
+async def _agreed(conn: AsyncConnection, community: UUID, now: Moment) -> list[UUID]:
+    """The entries that may go by themselves, oldest first; the door looks again."""
+    terms = (await agreements.current(conn, community)).terms
+    if terms.approval is Approval.ALL:
+        return []
+    table = entries.entries
+    latest = now.at - timedelta(days=terms.dispute_days)
+    quiet = (table.c.state == State.RECORDED.value) & (table.c.touched_at <= latest)
+    rows = await conn.execute(
+        select(table.c.id)
+        .where(
+            table.c.community_id == community,
+            (table.c.state == State.CONFIRMED.value) | quiet,
+        )
+        .order_by(table.c.recorded_at, table.c.id)
+        .limit(_AGREED_AT_ONCE)
+    )
+    found = await entries.load(conn, community, [row.id for row in rows])
+    return [
+        entry.id
+        for entry in found
+        if policy.goes_by_itself(entry, terms, silent=entry.touched_at <= latest)
+    ]
+
+
+# ── Writing down what was posted ─────────────────────────────────────────────────────────────────
+
+
+async def _write_down(conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act]) -> None:
+    """Statuses, reversals, tallies, steps, audit and mails of what was posted, all at once."""
+    if not acts:
+        return
+    posted_at = acts[0].rows[0].posted_at
+    approved = [act for act in acts if act.kind is not StepKind.REVERSED]
+    undone = [act for act in acts if act.kind is StepKind.REVERSED]
+    if approved:
+        await _mark_approved(conn, scene, approved, posted_at)
+    if undone:
+        await _put_reversals(conn, scene, undone, posted_at)
+        await _mark_reversed(conn, scene, undone)
+    await _tally(conn, scene.place.id, acts)
+    await _keep_steps(conn, scene, acts)
+    await audit.write_many(conn, [_audited(scene, act) for act in acts], now=scene.now)
+    after = await entries.load(conn, scene.place.id, [act.entry.id for act in acts])
+    news = [_news(act, entry) for act, entry in zip(acts, after, strict=True)]
+    await notices.entry_steps(conn, scene.place.id, news, now=scene.now)
+
+
+async def _mark_approved(
+    conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act], posted_at: datetime
+) -> None:
+    table, parts = entries.entries, entries.parts
+    ids = [act.entry.id for act in acts]
+    await conn.execute(
+        update(table)
+        .where(table.c.community_id == scene.place.id, table.c.id.in_(ids))
+        .values(
+            state=State.APPROVED.value,
+            contested=False,
+            posted_at=posted_at,
+            touched_at=scene.now.at,
+        )
+    )
+    await conn.execute(
+        update(parts)
+        .where(parts.c.community_id == scene.place.id, parts.c.entry_id.in_(ids), parts.c.awaited)
+        .values(awaited=False)
+    )
+
+
+async def _put_reversals(
+    conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act], posted_at: datetime
+) -> None:
+    """The entries that undo others: the same parts and kind, written by who undid them."""
+    place, now = scene.place.id, scene.now
+    rows, part_rows = [], []
+    for act in acts:
+        old, by = act.entry, _by(act)
+        rows.append(
+            {
+                "community_id": place,
+                "id": act.posting.id,
+                "kind": old.kind.value,
+                "category_id": old.category_id,
+                "occurred_on": act.posting.occurred_on,
+                "note": act.words,
+                "salt": act.salt,
+                "minutes": old.minutes,
+                "state": State.APPROVED.value,
+                "contested": False,
+                "agreement_version": scene.agreement.version,
+                "recorded_by": by,
+                "on_behalf_of": None,
+                "recorded_at": now.at,
+                "touched_at": now.at,
+                "posted_at": posted_at,
+                "reverses_id": old.id,
+            }
+        )
+        part_rows += [
+            {
+                "community_id": place,
+                "entry_id": act.posting.id,
+                "account_id": part.account_id,
+                "position": position,
+                "side": part.side.value,
+                "minutes": part.minutes,
+                "awaited": False,
+            }
+            for position, part in enumerate(old.parts, start=1)
+        ]
+    await conn.execute(insert(entries.entries), rows)
+    await conn.execute(insert(entries.parts), part_rows)
+
+
+async def _mark_reversed(conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act]) -> None:
+    table = entries.entries
+    await conn.execute(
+        update(table)
+        .where(table.c.community_id == scene.place.id, table.c.id == bindparam("undone"))
+        .values(
+            state=State.REVERSED.value,
+            contested=False,
+            touched_at=scene.now.at,
+            reversed_by_id=bindparam("by_entry"),
+        ),
+        [{"undone": act.entry.id, "by_entry": act.posting.id} for act in acts],
+    )
+
+
+async def _tally(conn: AsyncConnection, community: UUID, acts: Sequence[_Act]) -> None:
+    """Help given and received by each account. Gifts of hours are no help; undoing takes it off."""
+    moved: dict[UUID, list[Minutes]] = {}
+    for act in acts:
+        if act.entry.kind.is_gift:
+            continue
+        back = act.kind is StepKind.REVERSED
+        for part in act.entry.parts:
+            tally = moved.setdefault(part.account_id, [ZERO, ZERO])
+            tally[part.side is Side.RECEIVED] += -part.minutes if back else part.minutes
+    if not moved:
+        return
+    dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
+    rows = [
+        {"community_id": community, "account_id": account, "given": given, "received": received}
+        for account, (given, received) in sorted(moved.items())
+    ]
+    statement = dialect.insert(tallies)
+    new = statement.excluded
+    await conn.execute(
+        statement.on_conflict_do_update(
+            index_elements=["community_id", "account_id"],
+            set_={
+                "given": tallies.c.given + new.given,
+                "received": tallies.c.received + new.received,
+            },
+        ),
+        rows,
+    )
+
+
+async def _keep_steps(conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act]) -> None:
+    """One step for each, and for a reversal also the first one of its own story."""
+    rows = []
+    for act in acts:
+        step = {
+            "community_id": scene.place.id,
+            "entry_id": act.entry.id,
+            "number": scene.words[act.entry.id].steps + 1,
+            "kind": act.kind.value,
+            "member_id": act.by.id if act.by else None,
+            "at": scene.now.at,
+            "words": act.words,
+            "override": act.override,
+            "stood_in": act.stood_in,
+        }
+        rows.append(step)
+        if act.kind is StepKind.REVERSED:
+            rows.append(
+                step | {"entry_id": act.posting.id, "number": 1, "kind": StepKind.RECORDED.value}
+            )
+    await conn.execute(insert(entries.steps), rows)
+
+
+def _audited(scene: _Scene, act: _Act) -> NewAct:
+    facts: dict[str, Any] = {"minutes": act.entry.minutes.count, "transfers": len(act.rows)}
+    if act.override:
+        facts["override"] = True
+    if act.stood_in:
+        facts["stood_in"] = True
+    if act.kind is StepKind.REVERSED:
+        facts["reversal"] = str(act.posting.id)
+    return NewAct(
+        scene.place.id,
+        act.by.id if act.by else None,
+        f"entry.{act.kind.value}",
+        "entry",
+        act.entry.id,
+        facts,
+        scene.agreement.version,
+    )
+
+
+def _news(act: _Act, entry: Entry) -> EntryNews:
+    by_name = act.by.member.name if act.by else None
+    by = act.by.id if act.by else None
+    return EntryNews(entry, act.kind, by, by_name, act.words, act.override)
+
+
+def _by(act: _Act) -> UUID:
+    assert act.by is not None, "only coordinators undo"
+    return act.by.id

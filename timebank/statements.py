@@ -1,0 +1,407 @@
+"""Statements: an account's lines with the words that belong to them, by page and by period.
+
+Minutes and balances come from the ledger; notes, categories and names from here. A page takes the
+same number of queries whatever its length and whatever the length of the statement. Periods are
+counted by the day of posting in the community's time zone; the day the help happened is on each
+line as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Select, and_, exists, func, literal, or_, select, union_all
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger import ZERO, Line, Minutes
+from ledger.sql import read
+from ledger.sql.read import Span
+from ledger.sql.tables import transfer
+from timebank import acting, communities, policy
+from timebank.communities import Community
+from timebank.entries import entries
+from timebank.entry import Kind
+from timebank.errors import NotFound
+from timebank.export import safe_cell
+from timebank.members import members, tallies
+from timebank.moment import Moment
+from timebank.text import fold, like
+
+_CHUNK = 500
+
+CSV_HEADINGS = (
+    "line",
+    "posted_on",
+    "happened_on",
+    "kind",
+    "category",
+    "with",
+    "note",
+    "came_in_minutes",
+    "went_out_minutes",
+    "balance_minutes",
+    "undone",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StatementLine:
+    """One line with its words. `minutes` is signed; `balance` is what the line left behind.
+
+    `day` is when it happened, `posted_at` (UTC) when it was posted. `reverses_id` and
+    `reversed_by_id` name the other half of an undone pair.
+    """
+
+    line: int
+    day: date
+    posted_at: datetime
+    words: str
+    kind: Kind
+    category: str | None
+    others: tuple[str, ...]
+    entry_id: UUID
+    minutes: Minutes
+    balance: Minutes
+    reverses_id: UUID | None
+    reversed_by_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatementPage:
+    """Lines, newest first. `opening` and `closing` are the balances before and after these lines.
+
+    `next_before_line` asks for the page below; None on the last one. `given`, `received` and
+    `balance` are of the whole account, today.
+    """
+
+    account_id: UUID
+    name: str
+    opening: Minutes
+    closing: Minutes
+    lines: tuple[StatementLine, ...]
+    next_before_line: int | None
+    balance: Minutes
+    given: Minutes
+    received: Minutes
+
+
+async def may_see(conn: AsyncConnection, community: UUID, account_id: UUID, *, by: UUID) -> bool:
+    """Whether a statement is open to `by`: one's own, those one keeps, the commons', or all."""
+    actor = await acting.one(conn, community, by)
+    return policy.may_see_statement(actor.member, account_id, actor.acts_for)
+
+
+async def page(
+    conn: AsyncConnection,
+    community: UUID,
+    account_id: UUID,
+    *,
+    by: UUID,
+    before_line: int | None = None,
+    limit: int = 50,
+    first_day: date | None = None,
+    last_day: date | None = None,
+    search: str = "",
+) -> StatementPage:
+    """The newest lines of a period, or of those before `before_line`; `NotFound` if not open.
+
+    `search` finds words of the note, a category or a name. Balances beside found lines are the
+    true ones; there are lines between them.
+    """
+    place, name = await _open(conn, community, account_id, by)
+    span = await _span(conn, place, account_id, first_day, last_day)
+    given, received, balance = await totals(conn, community, account_id)
+    before = min(before_line or span.last + 1, span.last + 1)
+    if search.strip():
+        numbers = await _matching(conn, community, account_id, span, before, limit + 1, search)
+        found = await _numbered(conn, community, account_id, numbers)
+    else:
+        found = await read.page(
+            conn,
+            community,
+            account_id,
+            before_line=before,
+            after_line=span.before,
+            limit=limit + 1,
+        )
+    shown = found[:limit]
+    lines = await _with_words(conn, place, shown)
+    return StatementPage(
+        account_id=account_id,
+        name=name,
+        opening=shown[-1].balance - shown[-1].minutes if shown else span.opening,
+        closing=shown[0].balance if shown else span.closing,
+        lines=tuple(lines),
+        next_before_line=shown[-1].number if len(found) > limit else None,
+        balance=balance,
+        given=given,
+        received=received,
+    )
+
+
+async def csv_rows(
+    conn: AsyncConnection,
+    community: UUID,
+    account_id: UUID,
+    *,
+    by: UUID,
+    first_day: date | None = None,
+    last_day: date | None = None,
+    search: str = "",
+) -> AsyncIterator[tuple[str, ...]]:
+    """A heading, then all lines of a period, oldest first; `NotFound` if not open.
+
+    Amounts are whole minutes, those that came in and those that went out in columns of their own.
+    No cell is a formula to a spreadsheet.
+    """
+    place, _ = await _open(conn, community, account_id, by)
+    span = await _span(conn, place, account_id, first_day, last_day)
+    wanted = None
+    if search.strip():
+        wanted = set(
+            await _matching(conn, community, account_id, span, span.last + 1, None, search)
+        )
+    yield CSV_HEADINGS
+    waiting: list[Line] = []
+    async for line in read.lines(conn, community, account_id, span):
+        if wanted is None or line.number in wanted:
+            waiting.append(line)
+        if len(waiting) == _CHUNK:
+            for told in await _with_words(conn, place, waiting):
+                yield _csv_row(told, place)
+            waiting = []
+    for told in await _with_words(conn, place, waiting):
+        yield _csv_row(told, place)
+
+
+async def totals(
+    conn: AsyncConnection, community: UUID, account_id: UUID
+) -> tuple[Minutes, Minutes, Minutes]:
+    """Help given, help received, and the balance, in which gifts of hours count as well."""
+    row = (
+        await conn.execute(
+            select(tallies.c.given, tallies.c.received).where(
+                tallies.c.community_id == community, tallies.c.account_id == account_id
+            )
+        )
+    ).one_or_none()
+    balance = await read.balance(conn, community, account_id)
+    return (row.given, row.received, balance) if row else (ZERO, ZERO, balance)
+
+
+async def _open(
+    conn: AsyncConnection, community: UUID, account_id: UUID, by: UUID
+) -> tuple[Community, str]:
+    """The community and the account's name, if the statement is there and open to `by`."""
+    if not await may_see(conn, community, account_id, by=by):
+        raise NotFound("statement")
+    place = await communities.by_id(conn, community)
+    if account_id == place.commons_id:
+        return place, place.name
+    name = await conn.scalar(
+        select(members.c.name).where(
+            members.c.community_id == community, members.c.id == account_id
+        )
+    )
+    known = await read.accounts(conn, community, [account_id])
+    if name is None or account_id not in known:
+        raise NotFound("statement")
+    return place, name
+
+
+async def _span(
+    conn: AsyncConnection,
+    place: Community,
+    account_id: UUID,
+    first_day: date | None,
+    last_day: date | None,
+) -> Span:
+    """The lines posted on these days, both included, where the community lives."""
+    start = _begins(first_day, place) if first_day else None
+    end = _begins(last_day + timedelta(days=1), place) if last_day and last_day < date.max else None
+    return await read.lines_between(conn, place.id, account_id, start, end)
+
+
+def _begins(day: date, place: Community) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(place.timezone))
+
+
+async def _with_words(
+    conn: AsyncConnection, place: Community, lines: Sequence[Line]
+) -> list[StatementLine]:
+    """The lines with what is known about their entries: two queries."""
+    if not lines:
+        return []
+    words = await _words(conn, place.id, {line.entry_id for line in lines})
+    names = await _names(conn, place, {line.other_id for line in lines})
+    return [_told(line, words[line.entry_id], names.get(line.other_id, "")) for line in lines]
+
+
+def _told(line: Line, entry: Any, other: str) -> StatementLine:
+    return StatementLine(
+        line.number,
+        line.occurred_on,
+        line.posted_at,
+        entry.note,
+        Kind(entry.kind),
+        entry.category,
+        (other,),
+        line.entry_id,
+        line.minutes,
+        line.balance,
+        line.reverses_id,
+        entry.reversed_by_id,
+    )
+
+
+async def _words(conn: AsyncConnection, community: UUID, ids: Collection[UUID]) -> dict[UUID, Any]:
+    category = communities.categories
+    rows = await conn.execute(
+        select(
+            entries.c.id,
+            entries.c.kind,
+            entries.c.note,
+            entries.c.reversed_by_id,
+            category.c.name.label("category"),
+        )
+        .outerjoin(category, _same_category())
+        .where(entries.c.community_id == community, entries.c.id.in_(ids))
+    )
+    return {row.id: row for row in rows}
+
+
+async def _names(
+    conn: AsyncConnection, place: Community, accounts: Collection[UUID]
+) -> dict[UUID, str]:
+    rows = await conn.execute(
+        select(members.c.id, members.c.name).where(
+            members.c.community_id == place.id, members.c.id.in_(accounts)
+        )
+    )
+    return {place.commons_id: place.name} | {row.id: row.name for row in rows}
+
+
+async def _matching(
+    conn: AsyncConnection,
+    community: UUID,
+    account_id: UUID,
+    span: Span,
+    before_line: int,
+    limit: int | None,
+    search: str,
+) -> list[int]:
+    """The numbers of the account's lines in whose words `search` is found, newest first."""
+    halves = [
+        _matching_side(community, account_id, side, other, span.before, before_line, search)
+        for side, other in (("source", "destination"), ("destination", "source"))
+    ]
+    both = union_all(*halves).subquery()
+    query = select(both.c.number).order_by(both.c.number.desc()).limit(limit)
+    return [row.number for row in await conn.execute(query)]
+
+
+def _matching_side(
+    community: UUID,
+    account_id: UUID,
+    side: str,
+    other: str,
+    after_line: int,
+    before_line: int,
+    search: str,
+) -> Select[Any]:
+    """Lines of one direction: by the note, the category, or the name at the other end."""
+    words, category = search.strip(), communities.categories
+    number = transfer.c[f"{side}_line"]
+    named = exists(
+        select(literal(1))
+        .select_from(members)
+        .where(
+            members.c.community_id == community,
+            members.c.id == transfer.c[f"{other}_id"],
+            members.c.name_key.like(like(fold(words)), escape="\\"),
+        )
+    )
+    return (
+        select(number.label("number"))
+        .join(
+            entries,
+            and_(
+                entries.c.community_id == transfer.c.community_id,
+                entries.c.id == transfer.c.entry_id,
+            ),
+        )
+        .outerjoin(category, _same_category())
+        .where(
+            transfer.c.community_id == community,
+            transfer.c[f"{side}_id"] == account_id,
+            number > after_line,
+            number < before_line,
+            or_(_contains(entries.c.note, words), _contains(category.c.name, words), named),
+        )
+    )
+
+
+def _contains(column: Any, words: str) -> Any:
+    """Whether a text holds the words as written, or in whatever case the database can fold."""
+    lowered = func.lower(column).like(like(words.lower()), escape="\\")
+    return or_(column.like(like(words), escape="\\"), lowered)
+
+
+async def _numbered(
+    conn: AsyncConnection, community: UUID, account_id: UUID, numbers: Sequence[int]
+) -> list[Line]:
+    """The lines with these numbers, newest first."""
+    if not numbers:
+        return []
+    columns = transfer.c
+    halves = [
+        select(
+            columns[f"{side}_line"].label("number"),
+            columns.seq,
+            (columns.minutes if side == "destination" else -columns.minutes).label("minutes"),
+            columns[f"{side}_balance"].label("balance"),
+            columns[f"{other}_id"].label("other_id"),
+            columns.entry_id,
+            columns.occurred_on,
+            columns.posted_at,
+            columns.reverses_id,
+        ).where(
+            columns.community_id == community,
+            columns[f"{side}_id"] == account_id,
+            columns[f"{side}_line"].in_(numbers),
+        )
+        for side, other in (("source", "destination"), ("destination", "source"))
+    ]
+    both = union_all(*halves).subquery()
+    rows = await conn.execute(select(both).order_by(both.c.number.desc()))
+    return [Line(**row._mapping) for row in rows]
+
+
+def _same_category() -> Any:
+    category = communities.categories
+    return and_(
+        category.c.community_id == entries.c.community_id,
+        category.c.id == entries.c.category_id,
+    )
+
+
+def _csv_row(line: StatementLine, place: Community) -> tuple[str, ...]:
+    undone = line.reverses_id or line.reversed_by_id
+    return (
+        str(line.line),
+        Moment(line.posted_at).day_in(place.timezone).isoformat(),
+        line.day.isoformat(),
+        line.kind.value,
+        safe_cell(line.category or ""),
+        safe_cell(", ".join(line.others)),
+        safe_cell(line.words),
+        str(line.minutes.count) if line.minutes > ZERO else "",
+        str(-line.minutes.count) if line.minutes < ZERO else "",
+        str(line.balance.count),
+        "yes" if undone else "",
+    )

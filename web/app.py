@@ -1,0 +1,75 @@
+"""The web application: `uvicorn web.app:create_app --factory`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from timebank.config import Settings
+from timebank.db import Database
+from timebank.moment import Moment
+from web import housekeeping
+from web.access import refuse_undeclared
+from web.errors import HANDLED, error_page
+from web.routes import path_for, routes
+from web.security import (
+    MAX_BODY,
+    BodyLimit,
+    CrossSite,
+    Headers,
+    Hosts,
+    Mishaps,
+    allowed_hosts,
+    security_headers,
+)
+
+
+def create_app(
+    settings: Settings | None = None, *, clock: Callable[[], Moment] = Moment.now
+) -> Starlette:
+    """The application for these settings, or for those of the environment.
+
+    Raises `ValueError` for a route that declares no policy. Starting it raises `SchemaMismatch`
+    on a database of another version.
+    """
+    settings = settings or Settings.from_env()
+    table = routes()
+    refuse_undeclared(table)
+    app = Starlette(
+        routes=table,
+        lifespan=_lifespan,
+        middleware=[
+            Middleware(Headers, headers=security_headers(settings)),
+            Middleware(Mishaps, error_page=error_page),
+            Middleware(Hosts, allowed=allowed_hosts(settings), error_page=error_page),
+            Middleware(BodyLimit, limit=MAX_BODY, error_page=error_page),
+            Middleware(CrossSite, error_page=error_page),
+        ],
+        exception_handlers=dict.fromkeys(HANDLED, error_page),
+    )
+    app.state.settings = settings
+    app.state.database = Database(settings)
+    app.state.clock = clock
+    app.state.paths = path_for
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: Starlette) -> AsyncIterator[None]:
+    """The database, and beside it what has to be done whether or not anybody looks."""
+    database: Database = app.state.database
+    await database.start()
+    stop = asyncio.Event()
+    work = asyncio.create_task(
+        housekeeping.run(database, app.state.settings, app.state.clock, stop)
+    )
+    try:
+        yield
+    finally:
+        stop.set()
+        await work
+        await database.stop()

@@ -1,0 +1,74 @@
+"""What has to be done whether or not anybody looks: mail, silence that agrees, proving the books.
+
+Each duty is safe to do in several processes at once. One that fails is logged and done again at
+its next turn; the others go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from timebank import books, communities, mail, posting, sessions, tokens
+from timebank.config import Settings
+from timebank.db import Database
+from timebank.moment import Moment
+
+log = logging.getLogger("web.housekeeping")
+
+MAIL_EVERY = timedelta(seconds=2)
+POST_EVERY = timedelta(minutes=5)
+SWEEP_EVERY = timedelta(hours=1)
+PROVE_AFTER = timedelta(days=1)
+
+Clock = Callable[[], Moment]
+
+
+async def run(database: Database, settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
+    """Do everything at its time until `stop` is set; what is under way is finished first."""
+    async with asyncio.TaskGroup() as duties:
+        duties.create_task(
+            _every(MAIL_EVERY, lambda: mail.deliver_due(database, settings, now=clock()), stop)
+        )
+        duties.create_task(
+            _every(POST_EVERY, lambda: posting.post_agreed(database, now=clock()), stop)
+        )
+        duties.create_task(_every(SWEEP_EVERY, lambda: sweep(database, clock()), stop))
+        duties.create_task(_every(SWEEP_EVERY, lambda: prove(database, clock()), stop))
+
+
+async def sweep(database: Database, now: Moment) -> None:
+    """Forget sessions and links that have ended."""
+    async with database.write() as conn:
+        await sessions.sweep(conn, now=now)
+        await tokens.sweep(conn, now=now)
+
+
+async def prove(database: Database, now: Moment) -> None:
+    """Verify the books of each community that nobody has verified for a day."""
+    async with database.read() as conn:
+        every = await communities.every(conn)
+        latest = [(one, (await books.overview(conn, one.id)).last) for one in every]
+    for community, last in latest:
+        if last is None or now.at - last.at >= PROVE_AFTER:
+            report = await books.verify(database, community.id, now=now)
+            if not report.sound:
+                log.error("the books of %s do not add up: run `timebank verify`", community.slug)
+
+
+async def _every(
+    pause: timedelta, duty: Callable[[], Awaitable[object]], stop: asyncio.Event
+) -> None:
+    """Do a duty, wait, and do it again until `stop` is set."""
+    while not stop.is_set():
+        try:
+            await duty()
+        except Exception:
+            log.exception("this will be tried again in %s", pause)
+        try:
+            async with asyncio.timeout(pause.total_seconds()):
+                await stop.wait()
+        except TimeoutError:
+            continue
