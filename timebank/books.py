@@ -160,8 +160,8 @@ async def verify(
     accounts, not with the journal. People go on working meanwhile. Raises `NoJournal`.
     """
     async with db.read() as conn:
-        await read.snapshot(conn)
         anchors = await _anchors(conn, community)
+    async with db.read() as conn:
         report = await ledger_verify.verify(conn, community, anchors=anchors, progress=progress)
         check = _Check()
         await _compare_entries(conn, community, check)

@@ -9,6 +9,7 @@ import ast
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 from babel.messages.catalog import Catalog, Message
@@ -35,7 +36,7 @@ def extracted() -> Catalog:
     nobody could translate it.
     """
     catalog = Catalog(project="timebank", header_comment=_HEADER, charset="utf-8")
-    for file, message in sorted(_in_programs()) + sorted(_in_templates()):
+    for file, message in sorted([*_in_programs(), *_in_templates()], key=str):
         catalog.add(message, locations=[(file, 0)])
     return catalog
 
@@ -45,8 +46,10 @@ def _in_programs() -> Iterator[Found]:
         for path in (ROOT / folder).rglob("*.py"):
             file = str(path.relative_to(ROOT))
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Call) and (count := _sentences_of(node)):
-                    yield file, _literal(node, count, file)
+                if not isinstance(node, ast.Call) or not (count := _sentences_of(node)):
+                    continue
+                if (found := _literal(node, count, file)) is not None:
+                    yield file, found
 
 
 def _sentences_of(call: ast.Call) -> int:
@@ -73,11 +76,15 @@ def _plainly(call: ast.Call, name: str) -> int:
     return 2 if name in _SEVERAL else 1
 
 
-def _literal(call: ast.Call, count: int, file: str) -> str | tuple[str, str]:
-    texts = [argument.value for argument in call.args[:count] if isinstance(argument, ast.Constant)]
+def _literal(call: ast.Call, count: int, file: str) -> str | tuple[str, str] | None:
+    """The sentences of a call; None where it is given ones that were marked with `N_` before."""
+    arguments = call.args[:count]
+    if any(isinstance(one, (ast.JoinedStr, ast.BinOp)) for one in arguments):
+        raise ValueError(f"{file}:{call.lineno}: a sentence is built here, not written")
+    texts = [one.value for one in arguments if isinstance(one, ast.Constant)]
     sentences = [text for text in texts if isinstance(text, str)]
     if len(sentences) != count:
-        raise ValueError(f"{file}:{call.lineno}: a sentence is built here, not written")
+        return None
     return sentences[0] if count == 1 else (sentences[0], sentences[1])
 
 
@@ -86,8 +93,8 @@ def _in_templates() -> Iterator[Found]:
     for path in (ROOT / "web" / "templates").rglob("*.html"):
         file = str(path.relative_to(ROOT))
         options = {"newstyle_gettext": "true", "trimmed": "true", "silent": "false"}
-        found = extract_from_file("jinja2", path, keywords=keywords, options=options)
-        for _file, _line, message, *_rest in found:
+        found: Any = extract_from_file("jinja2", path, keywords=keywords, options=options)
+        for _line, message, _comments, _context in found:  # its types promise one thing more
             yield file, message if isinstance(message, str) else (message[0], message[1])
 
 
@@ -129,7 +136,16 @@ def _entry(catalog: Catalog, message: Message) -> Message | None:
 def _read(language: str) -> Catalog:
     file = catalogue_file(language)
     if not file.exists():
-        return Catalog(locale=language, project="timebank", charset="utf-8")
+        return Catalog(
+            locale=language,
+            project="timebank",
+            version="1",
+            msgid_bugs_address=" ",
+            last_translator=" ",
+            language_team=language,
+            charset="utf-8",
+            fuzzy=False,
+        )
     with file.open("rb") as opened:
         return read_po(opened, locale=language)
 

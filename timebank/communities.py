@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 from zoneinfo import available_timezones
 
@@ -29,6 +30,9 @@ from ledger.sql.types import Count, Id, Instant, Words
 from timebank import audit
 from timebank.errors import BadInput, NotFound, SlugTaken
 from timebank.moment import Moment
+
+if TYPE_CHECKING:
+    from timebank.members import Member
 
 communities = Table(
     "community",
@@ -197,6 +201,19 @@ async def every(conn: AsyncConnection) -> list[Community]:
     """All communities of this installation, by name."""
     rows = await conn.execute(select(communities).order_by(communities.c.name, communities.c.id))
     return [Community(**row._mapping) for row in rows]
+
+
+async def all_of(conn: AsyncConnection, person_id: UUID) -> list[tuple[Community, Member]]:
+    """The communities of a person with their membership in each, by name; not those they left."""
+    from timebank import members  # a member's table refers to the community's
+
+    theirs = await members.all_of_person(conn, person_id)
+    rows = await conn.execute(
+        select(communities)
+        .where(communities.c.id.in_(theirs))
+        .order_by(communities.c.name, communities.c.id)
+    )
+    return [(Community(**row._mapping), theirs[row.id]) for row in rows]
 
 
 async def categories_of(conn: AsyncConnection, community: UUID) -> list[Category]:

@@ -28,8 +28,8 @@ from timebank import (
 from timebank.communities import Community
 from timebank.db import Database
 from timebank.demo_people import PASSPHRASE, House, Neighbour, Neighbourhood
-from timebank.demo_year import COMMONS, Ending, Happening, joins_in_week
-from timebank.entry import Entry, NewEntry, Share
+from timebank.demo_year import COMMONS, HOUSES_AFTER, Ending, Happening, joins_in_week
+from timebank.entry import Entry, Kind, NewEntry, Share
 from timebank.members import MemberKind, Role
 from timebank.moment import Moment
 
@@ -94,7 +94,7 @@ async def welcome_newcomers(town: Town, week: int) -> None:
     ]
     for minute, who in enumerate(coming):
         await _join(town, who, town.moment(days_ago, 10, minute))
-    if week == place.weeks - 3:
+    if week == place.weeks - HOUSES_AFTER:
         async with town.db.write() as conn:
             for minute, house in enumerate(place.houses):
                 await _open_house(conn, town, house, town.moment(days_ago, 11, minute))
@@ -280,7 +280,15 @@ async def live(town: Town, week: int, happenings: Sequence[Happening]) -> None:
     now = town.moment(7 * week + 1, 21)
     await _post(
         town,
-        [posting.Approve(town.id, e.id, _approver(town, w)) for w, e in approved],
+        [
+            posting.Approve(
+                town.id,
+                entry.id,
+                _approver(town, what),
+                town.place.words.keep if what.ending is Ending.ARGUED else "",
+            )
+            for what, entry in approved
+        ],
         now,
     )
     reason = town.place.words.undo
@@ -288,7 +296,7 @@ async def live(town: Town, week: int, happenings: Sequence[Happening]) -> None:
     undone = [(what, entry) for what, entry in approved if what.ending is Ending.REVERSED]
     await _post(
         town,
-        [posting.Undo(town.id, e.id, _approver(town, w), reason) for w, e in undone],
+        [posting.Undo(town.id, e.id, _approver(town, w, undoing=True), reason) for w, e in undone],
         now,
     )
     await _dispute_afterwards(town, week, approved)
@@ -355,7 +363,7 @@ def _recorder(town: Town, what: Happening) -> tuple[UUID, UUID | None]:
         (what.receivers, what.givers) if what.receiver_records else (what.givers, what.receivers)
     )
     reachable = {who.name for who in town.place.people if who.email}
-    if len(what.givers) == 1 or len(what.receivers) == 1:
+    if what.kind is not Kind.GRANT and 1 in (len(what.givers), len(what.receivers)):
         for side in sides:
             if len(side) == 1 and side[0] in reachable:
                 return town.ids[side[0]], None
@@ -378,11 +386,12 @@ def _coordinators(place: Neighbourhood) -> list[str]:
     return [who.name for who in sorted(able, key=lambda who: who.role is Role.STEWARD)]
 
 
-def _approver(town: Town, what: Happening) -> UUID:
-    """A coordinator who neither stands in the entry nor keeps an account that does."""
+def _approver(town: Town, what: Happening, *, undoing: bool = False) -> UUID:
+    """A coordinator who gains nothing from it, neither themselves nor for whom they record."""
+    gives_hours = what.kind.is_gift is not undoing
+    gaining = what.receivers if gives_hours else what.givers
     keepers = _keepers(town.place)
-    names = (*what.givers, *what.receivers)
-    taken = {*names, *(keepers[name] for name in names if name in keepers)}
+    taken = {*gaining, *(keepers[name] for name in gaining if name in keepers)}
     return next(town.ids[name] for name in _coordinators(town.place) if name not in taken)
 
 

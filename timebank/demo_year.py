@@ -19,6 +19,7 @@ COMMONS = ""
 """The commons stands among the names as the empty one."""
 
 FOUNDERS = 12
+HOUSES_AFTER = 8  # weeks; by then those who keep their accounts are members
 _LOWEST = -420  # nobody in the demo asks for more help below minus seven hours
 
 
@@ -129,7 +130,7 @@ def _favour(year: _Year, week: int, here: Sequence[Neighbour]) -> Happening:
             givers=(giver.name,),
             receivers=(receiver.name,),
             minutes=year.dice.choice(favour.minutes),
-            confirmed=year.dice.random() < 0.5,
+            confirmed=year.dice.random() < 0.3,
             receiver_records=year.dice.random() < 0.25,
         )
     )
@@ -148,15 +149,18 @@ def _special(year: _Year, week: int, here: Sequence[Neighbour]) -> list[Happenin
         found.append(_group(year, week, here, "joint"))
     if week % 3 == 0:
         found.append(_gift(year, week, here))
-    if year.place.houses and week < year.place.weeks - 4:
+    if year.place.houses and week < year.place.weeks - HOUSES_AFTER:
         found.append(_with_house(year, week, here))
     return [year.share(happening) for happening in found]
 
 
 def _gathering(year: _Year, week: int, here: Sequence[Neighbour]) -> Happening:
-    """The commons thanks those who made a gathering: many to one."""
+    """The commons thanks those who made a gathering: many to one.
+
+    The first steward is never among them, nor in a group: somebody has to be left to approve.
+    """
     kind, note, minutes = year.place.gatherings[(week // 2) % len(year.place.gatherings)]
-    names = tuple(who.name for who in year.dice.sample(here, len(minutes)))
+    names = tuple(who.name for who in year.dice.sample(here[1:], len(minutes)))
     return Happening(
         days_ago=7 * week + 3,
         kind=kind,
@@ -171,8 +175,8 @@ def _gathering(year: _Year, week: int, here: Sequence[Neighbour]) -> Happening:
 
 def _group(year: _Year, week: int, here: Sequence[Neighbour], shape: str) -> Happening:
     """One to many, many to many, or many to one among neighbours."""
-    few = min(len(here), 6)
-    people = sorted(year.dice.sample(here, few), key=lambda who: year.balances[who.name])
+    few = min(len(here) - 1, 6)
+    people = sorted(year.dice.sample(here[1:], few), key=lambda who: year.balances[who.name])
     names = [who.name for who in people]
     kind = Kind.ACTIVITY
     if shape == "workshop":

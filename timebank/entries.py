@@ -181,6 +181,10 @@ steps = Table(  # the story of an entry; append-only, but its words can be erase
 
 # ── Reading ──────────────────────────────────────────────────────────────────────────────────────
 
+# Aliases copy every column, so they are made once.
+_RECORDER, _BEHALF = members.alias("recorder"), members.alias("behalf")
+_MANAGER, _ORGANISATION = members.alias("manager"), members.alias("organisation")
+
 
 async def get(conn: AsyncConnection, community: UUID, entry_id: UUID, *, by: UUID) -> Entry:
     """One entry, for those who may know of it; for everybody else there is none (`NotFound`)."""
@@ -277,7 +281,7 @@ async def load(conn: AsyncConnection, community: UUID, ids: Collection[UUID]) ->
 
 
 async def _rows(conn: AsyncConnection, community: UUID, ids: Collection[UUID]) -> list[Any]:
-    recorder, behalf = members.alias("recorder"), members.alias("behalf")
+    recorder, behalf = _RECORDER, _BEHALF
     category = communities.categories
     found = await conn.execute(
         select(
@@ -650,6 +654,12 @@ def _without_key(row: dict[str, Any]) -> dict[str, Any]:
 
 async def _put(conn: AsyncConnection, row: dict[str, Any]) -> bool:
     """Insert an entry unless its id is taken; whether it was inserted."""
+    taken = select(entries.c.id).where(
+        entries.c.community_id == row["community_id"], entries.c.id == row["id"]
+    )
+    if (await conn.execute(taken)).first():
+        return False
+    # On PostgreSQL the same sheet may arrive twice at once: the second waits here for the first.
     dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
     done = await conn.execute(dialect.insert(entries).values(**row).on_conflict_do_nothing())
     return done.rowcount == 1
@@ -1032,7 +1042,7 @@ def _is_member(table: Any, id: Any) -> Any:
 
 def _has_manager(community: Any, member: Any, other_than: UUID | None) -> Any:
     """Whether an organisation has a manager with a sign-in, other than the one who writes."""
-    manager, organisation = members.alias("manager"), members.alias("organisation")
+    manager, organisation = _MANAGER, _ORGANISATION
     found = (
         select(buddies.c.id)
         .join(

@@ -42,13 +42,15 @@ from timebank.errors import (
     AlreadyMember,
     BadInput,
     Forbidden,
+    JoiningClosed,
     LastSteward,
     NotFound,
     ReasonMissing,
     WrongState,
 )
 from timebank.moment import Moment
-from timebank.people import people
+from timebank.people import by_email, normalise, people
+from timebank.people import create as create_person
 from timebank.text import fold, like
 
 
@@ -226,6 +228,12 @@ async def of_person(conn: AsyncConnection, community: UUID, person_id: UUID) -> 
     query = _select().where(members.c.community_id == community, members.c.person_id == person_id)
     row = (await conn.execute(query)).first()
     return _member(row) if row else None
+
+
+async def all_of_person(conn: AsyncConnection, person_id: UUID) -> dict[UUID, Member]:
+    """A person's memberships by community, whatever their status but left."""
+    query = _select().where(members.c.person_id == person_id, members.c.status != Status.LEFT.value)
+    return {row.community_id: _member(row) for row in await conn.execute(query)}
 
 
 async def profile(conn: AsyncConnection, community: UUID, member: UUID) -> Profile:
@@ -437,6 +445,54 @@ async def insert_member(
     if joined:
         await _open_account(conn, community, id, kind, now)
     return Member(community, id, kind, person_id, name, area, role, status)
+
+
+async def apply(
+    conn: AsyncConnection,
+    community: UUID,
+    *,
+    name: str,
+    email: str,
+    about: str,
+    language: str,
+    now: Moment,
+) -> None:
+    """Ask to join. What comes back, and who is mailed, is the same whether or not we know them.
+
+    A new address becomes an application and gets a link to sign in; one that is known here gets a
+    mail that says so. Refuses with `JoiningClosed` where people come by invitation, and `BadInput`.
+    """
+    from timebank import notices, signing_in, tokens
+
+    if (await agreements.current(conn, community)).terms.joining is agreements.Joining.INVITATION:
+        raise JoiningClosed
+    if not name:
+        raise BadInput("name", "missing")
+    address = normalise(email)
+    known = await by_email(conn, address)
+    if known is not None and await of_person(conn, community, known.id) is not None:
+        await notices.known_already(conn, known, community, now=now)
+        return
+    person = known or await create_person(conn, address, language, now=now)
+    applicant = await insert_member(
+        conn,
+        community,
+        name=name,
+        status=Status.APPLIED,
+        person_id=person.id,
+        about=about,
+        now=now,
+    )
+    token = await tokens.make(
+        conn,
+        tokens.Purpose.SIGN_IN,
+        person_id=person.id,
+        lifetime=signing_in.LINK_LIFETIME,
+        now=now,
+    )
+    await _note(conn, community, applicant.id, "member.applied", applicant.id, {}, now)
+    await notices.application_received(conn, person, community, token, now=now)
+    await notices.applied(conn, community, name, now=now)
 
 
 async def welcome(

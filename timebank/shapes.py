@@ -49,13 +49,12 @@ def resolve(new: NewEntry, step: Minutes, rounding: Rounding) -> tuple[NewPart, 
     _refuse_strange_sides(new)
     written = [_own(share, new.minutes) for share in new.givers]
     rounded = [round_to(minutes, step, rounding) for minutes in written]
+    _refuse_nothing(rounded)
     total = _sum(rounded)
-    received = _received(new.receivers, _sum(written), total)
-    for minutes in (*rounded, *received):
-        if minutes <= ZERO:
-            raise NotPositive(minutes)
     if total > MAX:
         raise TooMuch(total)
+    received = _received(new.receivers, _sum(written), total)
+    _refuse_nothing(received)
     return tuple(
         NewPart(share.account_id, side, minutes)
         for side, shares, amounts in (
@@ -112,6 +111,12 @@ def _own(share: Share, otherwise: Minutes | None) -> Minutes:
     if minutes is None:
         raise BadInput("minutes", "missing")
     return minutes
+
+
+def _refuse_nothing(amounts: Iterable[Minutes]) -> None:
+    for minutes in amounts:
+        if minutes <= ZERO:
+            raise NotPositive(minutes)
 
 
 def _sum(amounts: Iterable[Minutes]) -> Minutes:

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from ledger import Minutes, Rounding
 from timebank import agreements, policy
 from timebank.agreements import Agreement, Approval, Joining, OtherSide, Silence, Terms
-from timebank.errors import NotFound
+from timebank.errors import AgreementMoved, NotFound
 from timebank.i18n import format_day, format_minutes
 from web.attempt import attempt
 from web.forms import Form
@@ -63,6 +63,8 @@ async def update(request: Request) -> Response:
     terms = _terms(form, _) or current.terms
     reason = form.text("reason", limit=1000, lines=True)
     expected = form.number("version", 1, 2**31) or 0
+    if expected != current.version:
+        form.refused(AgreementMoved(current.version), _)
     if form.ok and not agreements.changes(current.terms, terms):
         form.mistake("", _("Nothing is different from the agreement you have."))
 

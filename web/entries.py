@@ -10,7 +10,6 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
-from timebank.posting import Approve, Done, Undo
 
 from ledger import LedgerError
 from ledger.errors import FloorReached
@@ -18,6 +17,7 @@ from timebank import acting, agreements, buddies, communities, entries, members,
 from timebank.entry import OPEN, Entry, Kind, Side
 from timebank.errors import Forbidden, NotFound, TimebankError
 from timebank.members import Member
+from timebank.posting import Approve, Done, Undo
 from web import record_form
 from web.attempt import attempt
 from web.forms import Form
@@ -300,7 +300,13 @@ async def _story_page(
         terms=terms,
         below=below,
         may=policy.steps_open_to(
-            actor.member, entry, terms, actor.acts_for, sole=sole, today=now(request).at.date()
+            actor.member,
+            entry,
+            terms,
+            acts_for=actor.acts_for,
+            manages=actor.manages,
+            sole=sole,
+            today=now(request).at.date(),
         ),
         form=form,
         empty=Form.blank(),

@@ -24,6 +24,7 @@ SWEEP_EVERY = timedelta(hours=1)
 PROVE_AFTER = timedelta(days=1)
 
 Clock = Callable[[], Moment]
+Duty = Callable[[], Awaitable[object]]
 
 
 async def run(database: Database, settings: Settings, clock: Clock, stop: asyncio.Event) -> None:

@@ -7,13 +7,13 @@ from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
-from timebank.posting import Approve, Done
 
 from ledger import ZERO, LedgerError, Minutes
 from timebank import entries, inbox, posting
 from timebank.entry import Entry
-from timebank.inbox import InboxRow, Why
 from timebank.errors import OwnGain, TimebankError
+from timebank.inbox import InboxRow, Why
+from timebank.posting import Approve, Done
 from web.forms import Form
 from web.messages import sentence
 from web.pages import database, gettext, here, ngettext, now, page, read, see_other, words, write

@@ -9,7 +9,7 @@ from timebank import agreements, communities, members
 from timebank.agreements import Joining
 from timebank.errors import TimebankError
 from web.forms import Form
-from web.pages import gettext, language, now, page, person, read, see_other, settings, write
+from web.pages import gettext, language, now, page, person, read, see_other, write
 
 
 async def new(request: Request) -> Response:
@@ -41,7 +41,6 @@ async def create(request: Request) -> Response:
                     about=about,
                     language=language(request),
                     now=now(request),
-                    base_url=settings(request).base_url,
                 )
         except TimebankError as error:
             form.refused(error, gettext(request))

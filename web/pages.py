@@ -57,7 +57,7 @@ def page(request: Request, template: str, *, status: int = 200, **context: Any) 
 
 
 def see_other(
-    request: Request, name: str, *, said: str | None = None, **params: object
+    request: Request, name: str, /, *, said: str | None = None, **params: object
 ) -> Response:
     """Go on to a page of ours after a change; `said` is shown there, once."""
     return go_on(request, path_of(request, name, **params), said=said)
@@ -72,7 +72,7 @@ def go_on(request: Request, path: str, *, said: str | None = None) -> Response:
     return response
 
 
-def path_of(request: Request, name: str, **params: object) -> str:
+def path_of(request: Request, name: str, /, **params: object) -> str:
     """The path of a route; the community of this request is filled in where none is named."""
     texts = {key: str(value) for key, value in params.items()}
     if "slug" in request.path_params:
@@ -232,8 +232,6 @@ def _templates(spoken: str) -> Environment:
         autoescape=True,
         undefined=StrictUndefined,
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
-        trim_blocks=True,
-        lstrip_blocks=True,
     )
     translations = i18n.translations(spoken)
     environment.policies["ext.i18n.trimmed"] = True
@@ -278,7 +276,7 @@ def _ago(context: Context, then: datetime) -> str:
 
 
 @pass_context
-def _url(context: Context, name: str, **params: object) -> str:
+def _url(context: Context, name: str, /, **params: object) -> str:
     return path_of(context["request"], name, **params)
 
 

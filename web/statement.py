@@ -12,9 +12,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
-from timebank.statements import StatementPage
 
 from timebank import statements
+from timebank.statements import StatementPage
 from web.forms import Form
 from web.pages import gettext, here, now, page, path_id, read, words
 from web.stories import Teller

@@ -42,7 +42,7 @@ def network(request: Request) -> str:
 
 
 def device(request: Request) -> str:
-    """A browser and a system in two words, such as `Firefox, Android`; "" for one we do not know."""
+    """A browser and a system in two words, such as `Firefox, Android`; "" for unknown ones."""
     agent = request.headers.get("user-agent", "")[:500]
     browser = next((name for sign, name in _BROWSERS if sign in agent), "")
     system = next((name for sign, name in _SYSTEMS if sign in agent), "")

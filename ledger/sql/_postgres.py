@@ -27,12 +27,11 @@ _POSTED = """
         posted_at, source_line, source_balance, destination_line, destination_balance,
         reverses_id, commitment, previous, hash
     FROM transfer WHERE community_id = $1 AND entry_id = ANY($2::uuid[])
-    UNION
+    UNION ALL
     SELECT community_id, seq, entry_id, position, source_id, destination_id, minutes, occurred_on,
         posted_at, source_line, source_balance, destination_line, destination_balance,
         reverses_id, commitment, previous, hash
     FROM transfer WHERE community_id = $1 AND position = 1 AND reverses_id = ANY($3::uuid[])
-    ORDER BY seq
 """
 
 _APPEND = """
@@ -64,7 +63,10 @@ async def accounts(
 async def posted(
     conn: AsyncConnection, community: UUID, ids: Iterable[UUID], reversed_ids: Iterable[UUID]
 ) -> list[PostedTransfer]:
-    """What the journal has under these entry ids, and the first row of each reversal of an id."""
+    """What the journal has under these entry ids, and the first row of each reversal of an id.
+
+    In no order, and a row may come twice.
+    """
     found = await conn.exec_driver_sql(_POSTED, (community, list(ids), list(reversed_ids)))
     return [_row(values) for values in found]
 

@@ -186,15 +186,14 @@ async def posted(
 ) -> dict[UUID, tuple[PostedTransfer, ...]]:
     """The transfers of these entries; an entry that is not in the journal is left out."""
     rows = await conn.execute(
-        select(transfer_table)
-        .where(
+        select(transfer_table).where(
             transfer_table.c.community_id == community,
             transfer_table.c.entry_id.in_(list(entry_ids)),
         )
-        .order_by(transfer_table.c.seq)
     )
     found: dict[UUID, tuple[PostedTransfer, ...]] = {}
-    for row in rows:
+    # Sorted here: asked to, SQLite would read the whole journal in that order.
+    for row in sorted(rows, key=lambda row: row.seq):
         found[row.entry_id] = (*found.get(row.entry_id, ()), _posted(row))
     return found
 

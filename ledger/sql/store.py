@@ -128,7 +128,7 @@ async def _load(conn: AsyncConnection, head: Head, entries: Sequence[JournalEntr
     rows: list[PostedTransfer] = await driver.posted(conn, head.community, ids, reversed_ids)
     posted: dict[UUID, tuple[PostedTransfer, ...]] = {}
     reversed_by: dict[UUID, UUID] = {}
-    for row in rows:
+    for _, row in sorted({row.seq: row for row in rows}.items()):
         if row.entry_id in ids:
             posted[row.entry_id] = (*posted.get(row.entry_id, ()), row)
         if row.reverses_id in reversed_ids:

@@ -189,16 +189,18 @@ class Bank(RuleBasedStateMachine):
         self.take(self.communities[which], [again] * data.draw(st.integers(1, 2)))
 
     @precondition(lambda self: self.written)
-    @rule(data=st.data(), override=st.booleans(), twist=st.booleans())
-    def undo(self, data: st.DataObject, override: bool, twist: bool) -> None:
+    @rule(data=st.data(), override=st.booleans(), twist=st.booleans(), again=st.booleans())
+    def undo(self, data: st.DataObject, override: bool, twist: bool, again: bool) -> None:
         """Reverse what was posted, or only tried; sometimes not exactly, or twice at once."""
         posted = [
             (community, entry)
             for community, model in self.models.items()
             for entry in model.entries.values()
         ]
+        undone_before = [pair for pair in posted if pair[1].id in self.models[pair[0]].reversed]
         tried = [(self.communities[0], entry) for entry in self.written[-1:]]
-        community, undone = data.draw(st.sampled_from(posted or tried))
+        choice = (undone_before if again else []) or posted or tried
+        community, undone = data.draw(st.sampled_from(choice))
         entry = undone.reversal(new_id(), DAY, bytes(32), override)
         if twist:
             entry = replace(entry, transfers=entry.transfers[::-1])

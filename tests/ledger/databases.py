@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, event
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import Connection, event, insert, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from ledger import Journal
 from ledger.sql import guards, tables
 
 _PRAGMAS = (
@@ -53,3 +54,22 @@ async def make_tables(engine: AsyncEngine) -> None:
         )
         for statement in guards.install(engine.dialect.name):
             await conn.exec_driver_sql(statement)
+
+
+async def keep(conn: AsyncConnection, book: Journal) -> None:
+    """Store a whole in-memory journal at once, in a community whose accounts are open."""
+    community, table = book.head.community, tables.account
+    for account in book.accounts.values():
+        await conn.execute(
+            update(table)
+            .where(table.c.community_id == community, table.c.id == account.id)
+            .values(balance=account.balance, lines=account.lines)
+        )
+    names = [column.name for column in tables.transfer.c]
+    rows = [{name: getattr(row, name) for name in names} for row in book.transfers]
+    await conn.execute(insert(tables.transfer), rows)
+    await conn.execute(
+        update(tables.journal)
+        .where(tables.journal.c.community_id == community)
+        .values(seq=book.head.seq, hash=book.head.hash, posted_at=book.head.posted_at)
+    )

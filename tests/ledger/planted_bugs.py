@@ -134,14 +134,14 @@ BUGS = (
         (
             "on SQLite, an account of another community is found",
             "ledger/sql/_sqlite.py",
-            "CROSS JOIN account ON account.community_id = ? AND",
-            "CROSS JOIN account ON ? IS NOT NULL AND",
+            "    WHERE community_id = ? AND id IN",
+            "    WHERE ? IS NOT NULL AND id IN",
         ),
         (
             "on SQLite, an entry of another community is found",
             "ledger/sql/_sqlite.py",
-            "CROSS JOIN transfer ON community_id = ? AND entry_id = wanted.id",
-            "CROSS JOIN transfer ON ? IS NOT NULL AND entry_id = wanted.id",
+            "    WHERE community_id = ? AND entry_id IN",
+            "    WHERE ? IS NOT NULL AND entry_id IN",
         ),
         (
             "on PostgreSQL, a closed account is loaded as open",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ledger import AccountKind, Journal, JournalEntry, Minutes, PostedTransfer, chain
@@ -18,6 +18,7 @@ from ledger.errors import NoJournal
 from ledger.proof import MOST_FINDINGS, FindingKind, Report
 from ledger.sql import read, store, tables
 from ledger.sql.verify import verify
+from tests.ledger import databases
 from tests.ledger.making import ANA, BEN, CAT, COMMONS, DAY, HERE, NOON, after, entry
 from tests.ledger.making import journal as new_journal
 
@@ -308,18 +309,4 @@ async def put_in_place(engine: AsyncEngine, book: Journal) -> None:
     async with engine.begin() as conn:
         await unguard(conn)
         await conn.execute(tables.transfer.delete().where(tables.transfer.c.community_id == HERE))
-        for account in book.accounts.values():
-            await conn.execute(
-                update(tables.account)
-                .where(tables.account.c.community_id == HERE, tables.account.c.id == account.id)
-                .values(balance=account.balance, lines=account.lines)
-            )
-        names = [column.name for column in tables.transfer.c]
-        rows = [{name: getattr(row, name) for name in names} for row in book.transfers]
-        await conn.execute(insert(tables.transfer), rows)
-        await conn.execute(
-            update(tables.journal)
-            .where(tables.journal.c.community_id == HERE)
-            .values(seq=book.head.seq, hash=book.head.hash, posted_at=book.head.posted_at)
-        )
-        assert len((await conn.execute(select(tables.transfer))).all()) == len(rows)
+        await databases.keep(conn, book)

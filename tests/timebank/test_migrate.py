@@ -77,7 +77,7 @@ def test_a_migration_that_fails_leaves_everything_as_it_was(db_settings: Setting
 
 
 async def _make_a_stumbling_block(settings: Settings) -> None:
-    await _run(settings, "CREATE TABLE step (nothing INTEGER)")  # the last table 0002 makes
+    await _run(settings, "CREATE TABLE step (stone INTEGER)")  # the last table 0002 makes
 
 
 async def _remove_the_stumbling_block(settings: Settings) -> None:

@@ -22,6 +22,7 @@ from tests.timebank.conftest import (
     sqlite_template,
 )
 from tests.timebank.factories import START
+from tests.web.town import Town, built
 from timebank import sessions
 from timebank.config import Environment, Settings
 from timebank.db import Database
@@ -137,3 +138,10 @@ async def server(db_settings: Settings) -> AsyncIterator[str]:
     """The address of a real server, on SQLite and PostgreSQL in turn."""
     async with served(db_settings) as address:
         yield address
+
+
+@pytest.fixture
+async def town(db_settings: Settings) -> AsyncIterator[Town]:
+    """A small town with its people, on SQLite and PostgreSQL in turn."""
+    async with built(replace(db_settings, base_url=BASE)) as there:
+        yield there

@@ -105,9 +105,20 @@ async def test_one_more_person_keeps_everything_typed(town: Town) -> None:
     page = await town.post("Ana", "entries/", sheet)
     assert page.status_code == 200
     assert hidden(page, "id") == sheet["id"]
-    for typed in ('value="Ana Lima"', 'value="Bert Cole"', 'value="1:30"', ">Shopping", "receiver-1"):
+    for typed in (
+        'value="Ana Lima"',
+        'value="Bert Cole"',
+        'value="1:30"',
+        ">Shopping",
+        "receiver-1",
+    ):
         assert typed in page.text.replace("\n", "")
-    more = sheet | {"several": "1", "giver-0": "Ana Lima", "receiver-1": "", "act": "one-more-giver"}
+    more = sheet | {
+        "several": "1",
+        "giver-0": "Ana Lima",
+        "receiver-1": "",
+        "act": "one-more-giver",
+    }
     page = await town.post("Ana", "entries/", more)
     assert 'name="giver-1"' in page.text
     assert not await town.entries_of("Ana")

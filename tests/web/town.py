@@ -31,8 +31,11 @@ HOST = "http://127.0.0.1:8000"
 
 @dataclass
 class Town:
-    """A community with Ana and Jorge (members), Bert (no e-mail), Carla and Dora (who coordinate),
-    Stella (steward), Pia (paused), Mei (asked to join) and the library; and Olga from next door."""
+    """A community and the people in it; Olga is from next door.
+
+    Ana and Jorge are members, Bert has no e-mail, Carla and Dora coordinate, Stella is steward,
+    Pia is paused, Mei asked to join.
+    """
 
     app: Starlette
     db: Database
