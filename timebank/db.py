@@ -13,6 +13,8 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from uuid import UUID
+from weakref import WeakValueDictionary
 
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -47,6 +49,7 @@ class Database:
         self.settings = settings
         self.is_sqlite = settings.url.startswith("sqlite")
         self._one_writer = asyncio.Lock()
+        self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
         if self.is_sqlite:
             self._writer = _sqlite_engine(settings.url, writes=True)
             self._reader = _sqlite_engine(settings.url, writes=False)
@@ -100,6 +103,19 @@ class Database:
             return
         async with self._one_writer, self._writer.begin() as conn:
             yield conn
+
+    @asynccontextmanager
+    async def in_turn(self, community: UUID) -> AsyncIterator[None]:
+        """Wait for those of this process who came before, and hold no connection meanwhile.
+
+        For work that locks the community's journal anyway: a crowd then waits here, and not with
+        every connection of the pool in its hands.
+        """
+        turn = self._turns.get(community)
+        if turn is None:
+            turn = self._turns[community] = asyncio.Lock()
+        async with turn:
+            yield
 
 
 def _postgres_engine(url: str) -> AsyncEngine:

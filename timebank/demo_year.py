@@ -130,7 +130,7 @@ def _favour(year: _Year, week: int, here: Sequence[Neighbour]) -> Happening:
             givers=(giver.name,),
             receivers=(receiver.name,),
             minutes=year.dice.choice(favour.minutes),
-            confirmed=year.dice.random() < 0.3,
+            confirmed=year.dice.random() < 0.25,
             receiver_records=year.dice.random() < 0.25,
         )
     )

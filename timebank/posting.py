@@ -141,7 +141,7 @@ async def post(db: Database, requests: Sequence[Request], *, now: Moment) -> lis
             for number, request in enumerate(requests)
             if request.community == community
         ]
-        async with db.write() as conn:
+        async with db.in_turn(community), db.write() as conn:
             for some in _rounds(numbered):
                 answers = await _post_round(conn, community, [one for _, one in some], now)
                 verdicts.update(zip((number for number, _ in some), answers, strict=True))

@@ -35,23 +35,20 @@ async def sign_in(
         address = normalise(email)
     except BadInput:
         address = ""
-    keys = throttle.keys("sign-in", address, network)
-    async with db.read() as conn:
-        await throttle.refuse_if_too_many(conn, keys, now=now)
+    keys = throttle.keys("sign-in", address, network, anywhere=True)
+    async with db.write() as conn:
+        await throttle.count(conn, keys, now=now)
         query = select(people.c.id, people.c.password_hash).where(people.c.email == address)
         row = (await conn.execute(query)).first()
     right, newer = await credentials.check(password, row.password_hash if row else None)
+    if row is None or not right:
+        raise WrongSignIn
     async with db.write() as conn:
-        if row is None or not right:
-            await throttle.count_failure(conn, keys, now=now)
-        else:
-            await throttle.forgive(conn, keys[0])
-            if newer:
-                await _keep_password(conn, row.id, newer)
-            return await by_id(conn, row.id), await sessions.begin(
-                conn, row.id, device=device, now=now
-            )
-    raise WrongSignIn
+        await throttle.forgive(conn, keys, now=now)
+        if newer:
+            await _keep_password(conn, row.id, newer)
+        person = await by_id(conn, row.id)
+        return person, await sessions.begin(conn, person.id, device=device, now=now)
 
 
 async def ask_link(db: Database, email: str, *, network: str, base_url: str, now: Moment) -> None:
@@ -98,19 +95,18 @@ async def change_password(
 
     Raises `WrongSignIn`, `TooManyTries` or `WeakPassword`.
     """
-    async with db.read() as conn:
+    async with db.write() as conn:
         person = await by_id(conn, person_id)
         keys = throttle.keys("change-password", person.email, network)
-        await throttle.refuse_if_too_many(conn, keys, now=now)
+        await throttle.count(conn, keys, now=now)
         query = select(people.c.password_hash).where(people.c.id == person_id)
         kept = (await conn.execute(query)).scalar_one()
     if kept is not None and not (await credentials.check(old, kept))[0]:
-        async with db.write() as conn:
-            await throttle.count_failure(conn, keys, now=now)
         raise WrongSignIn
     credentials.refuse_weak(new, about=[person.email])
     newer = await credentials.hash_password(new)
     async with db.write() as conn:
+        await throttle.forgive(conn, keys, now=now)
         await _change(conn, person, newer, now)
 
 
@@ -118,18 +114,28 @@ async def _ask(db: Database, email: str, purpose: Purpose, *, network: str, now:
     address = normalise(email)
     keys = throttle.keys(purpose.value, address, network)
     async with db.write() as conn:
-        await throttle.refuse_if_too_many(conn, keys, now=now)
-        await throttle.count_failure(conn, keys, now=now)
+        await throttle.count(conn, keys, now=now)
         person = await by_email(conn, address)
-        if person is None:
-            return
-        await tokens.revoke_of(conn, person.id, purpose)  # the newest link is the one that works
-        lifetime = LINK_LIFETIME if purpose is Purpose.SIGN_IN else RESET_LIFETIME
-        token = await tokens.make(conn, purpose, person_id=person.id, lifetime=lifetime, now=now)
-        if purpose is Purpose.SIGN_IN:
-            await notices.sign_in_link(conn, person, token, now=now)
-        else:
-            await notices.reset_link(conn, person, token, now=now)
+        async with conn.begin_nested() as work:
+            await _mail_link(conn, purpose, person, address, now)
+            if person is None:
+                await work.rollback()  # the same work, for nobody
+
+
+async def _mail_link(
+    conn: AsyncConnection, purpose: Purpose, known: Person | None, address: str, now: Moment
+) -> None:
+    """A new link by mail; the newest is the one that works."""
+    person = known or Person(now.new_id(), address, "en", False, now.at)
+    await tokens.revoke_of(conn, person.id, purpose)
+    lifetime = LINK_LIFETIME if purpose is Purpose.SIGN_IN else RESET_LIFETIME
+    token = await tokens.make(
+        conn, purpose, person_id=known.id if known else None, lifetime=lifetime, now=now
+    )
+    if purpose is Purpose.SIGN_IN:
+        await notices.sign_in_link(conn, person, token, now=now)
+    else:
+        await notices.reset_link(conn, person, token, now=now)
 
 
 async def _change(conn: AsyncConnection, person: Person, kept: str, now: Moment) -> None:

@@ -53,10 +53,6 @@ ACTORS = (
     "coordinator",
     "steward",
 )
-ANSWERS = {
-    "visitor": "sees or does what anyone may, or is sent to sign in",
-}
-
 # A form with something sensible in every field any page has; pages take what they know.
 FORM = {
     "words": "because",

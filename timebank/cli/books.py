@@ -6,9 +6,9 @@ from typing import IO
 
 import click
 
-from ledger.proof import Report
 from timebank import books, communities
 from timebank import export as exports
+from timebank.books import Report
 from timebank.cli._common import opened, progress, run, settings_from_environment
 from timebank.communities import Community
 from timebank.config import Settings
@@ -63,7 +63,9 @@ async def verify_all(settings: Settings, slug: str | None = None) -> list[tuple[
 
 def told(community: Community, report: Report) -> str:
     """A report in a few lines: what was proved, or all that was found."""
-    counted = f"{report.transfers} transfers between {report.accounts} accounts"
+    counted = (
+        f"{report.transfers} transfers of {report.entries} entries, {report.accounts} accounts"
+    )
     if report.sound:
         return (
             f"{community.slug}: sound. {counted}; all balances together are 0:00; "

@@ -1,0 +1,168 @@
+"""axe finds nothing (WCAG 2.2 A and AA) on any page, in light and in dark, and nothing scrolls
+sideways at 320 pixels.
+
+The pages are those of the route table: a page added tomorrow is looked at too.
+"""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, BrowserContext, Page
+
+from tests.web.conftest import served
+from tests.web.test_permissions import NOW, World, build
+from timebank import invitations, sessions, tokens
+from timebank.config import Settings
+from timebank.db import Database
+from timebank.moment import Moment
+from web.routes import TABLE
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+NO_PAGES = {
+    "health:show",
+    "files:icon",
+    "files:show",
+    "statement:as_csv",
+    "statement:of_account_as_csv",
+    "my_data:download",
+    "mail:show",
+}
+"""What answers with something other than a page; mail:show is opened from mail:index."""
+
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+}
+
+
+def _paths(world: World) -> dict[str, str]:
+    """Each page's path, about something that is there."""
+    entry = world.things["entries"]
+    found = {}
+    for method, pattern, _policy, name, _handler in TABLE:
+        if method != "GET" or name in NO_PAGES:
+            continue
+        things = {
+            "{slug}": "alpha",
+            "{version:count}": "1",
+            "{account_id}": world.things["statement"]["other"],
+            "{token}": world.things["links"].get(name.split(":")[0], "none"),
+            "{id}": entry["posted"] if name == "entries:ask_undo" else entry["waiting"],
+        }
+        if name.startswith("members:"):
+            things["{id}"] = world.things["members"]["other"]
+        path = pattern
+        for field, value in things.items():
+            path = path.replace(field, value)
+        assert "{" not in path, f"say what {pattern} is to be looked at with"
+        found[name] = path
+    return found
+
+
+async def _links(settings: Settings, world: World) -> None:
+    """Links that work, so that their pages are there to be looked at."""
+    db = Database(settings)
+    await db.start()
+    now = Moment.now()
+    async with db.write() as conn:
+        alpha = (await _alpha(conn)).id
+        person = await sessions.find(conn, world.cookies["member"], now=NOW)
+        assert person is not None
+        invitation = await invitations.invite(
+            conn,
+            alpha,
+            name="Guest",
+            email="",
+            by=world.members["member"],
+            now=now,
+            base_url="",
+        )
+        made = {
+            purpose: await tokens.make(
+                conn, purpose, person_id=person[0].id, lifetime=sessions.IDLE, now=now
+            )
+            for purpose in (tokens.Purpose.SIGN_IN, tokens.Purpose.RESET)
+        }
+        cookie = await sessions.begin(conn, person[0].id, device="", now=now)
+        steward = await sessions.find(conn, world.cookies["steward"], now=NOW)
+        assert steward is not None
+        world.cookies["steward"] = await sessions.begin(conn, steward[0].id, device="", now=now)
+        world.cookies["member"] = cookie
+    await db.stop()
+    world.things["links"] = {
+        "invitation": invitation.rsplit("/", 1)[-1],
+        "sign_in": made[tokens.Purpose.SIGN_IN],
+        "password": made[tokens.Purpose.RESET],
+    }
+
+
+async def _alpha(conn: object) -> object:
+    from timebank import communities
+
+    return await communities.by_slug(conn, "alpha")  # type: ignore[arg-type]
+
+
+async def _context(
+    browser: Browser, address: str, cookie: str | None, *, dark: bool
+) -> BrowserContext:
+    context = await browser.new_context(
+        base_url=address,
+        viewport={"width": 320, "height": 800},
+        color_scheme="dark" if dark else "light",
+        locale="en-GB",
+    )
+    if cookie:
+        await context.add_cookies([{"name": "session", "value": cookie, "url": address}])
+    return context
+
+
+async def _findings(page: Page, path: str) -> list[str]:
+    response = await page.goto(path)
+    assert response is not None
+    found = [] if response.status < 400 else [f"answered {response.status}"]
+    wide = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    if wide > 0:
+        found.append(f"is {wide} pixels wider than the phone")
+    result = await Axe().run(page, options=RULES)
+    for violation in result.response["violations"]:
+        where = "; ".join(node["target"][0] for node in violation["nodes"][:3])
+        found.append(f"{violation['id']}: {violation['help']} ({where})")
+    return [f"{path}: {one}" for one in found]
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+async def test_axe_finds_nothing_on_any_page(
+    browser: Browser, sqlite_settings: Settings, dark: bool
+) -> None:
+    world = await build(sqlite_settings)
+    await _links(sqlite_settings, world)
+    paths = _paths(world)
+    findings: list[str] = []
+    looked_at: set[str] = set()
+    async with served(sqlite_settings) as address:
+        for cookie in (None, world.cookies["steward"]):
+            context = await _context(browser, address, cookie, dark=dark)
+            page = await context.new_page()
+            for name, path in paths.items():
+                if cookie is None and path.startswith("/c/") and not path.endswith("/join"):
+                    continue
+                if name == "entries:edit":
+                    continue  # its recorder's, below
+                findings += await _findings(page, path)
+                looked_at.add(name)
+            findings += await _findings_of_missing(page)
+            await context.close()
+        context = await _context(browser, address, world.cookies["member"], dark=dark)
+        page = await context.new_page()
+        for path in (paths["entries:edit"], paths["home:show"], paths["entries:show"]):
+            findings += await _findings(page, path)
+        await context.close()
+    assert looked_at | {"entries:edit"} == set(paths)
+    assert findings == []
+
+
+async def _findings_of_missing(page: Page) -> list[str]:
+    """A page that is not there is a page too."""
+    found = await _findings(page, "/no-such-page")
+    return [one for one in found if "answered 404" not in one]
