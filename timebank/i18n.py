@@ -89,6 +89,6 @@ def _locale(language: str) -> str:
 
 
 if __name__ == "__main__":
-    from timebank.catalogues import main
+    import runpy
 
-    main()
+    runpy.run_module("timebank.catalogues", run_name="__main__")

@@ -23,6 +23,7 @@ from timebank.agreements import Approval, OtherSide, Terms
 from timebank.entry import Entry, Kind, Side, State
 from timebank.errors import Forbidden, NotConfirmed, NotFound, OwnGain, ReasonMissing, TimebankError
 from timebank.members import Member, Status
+from timebank.moment import Moment
 
 _GIFTS = [kind.value for kind in Kind if kind.is_gift]
 
@@ -70,11 +71,13 @@ async def page(
     by: UUID,
     after: str | None = None,
     limit: int = 50,
+    now: Moment | None = None,
 ) -> Inbox:
     """What waits, oldest first, in a number of queries that does not depend on how much it is.
 
     For coordinators (`Forbidden`). `after` is `next_after` of the page above; `NotFound` when it
-    is something else. Applications are on the first page only.
+    is something else. Applications are on the first page only. Without `now`, silence of the other
+    side counts as no answer, however long it lasted.
     """
     actor = await acting.one(conn, community, by)
     if not policy.may_coordinate(actor.member):
@@ -92,7 +95,7 @@ async def page(
     applying, oldest_application = await _applications(conn, community, limit)
     applications = await members.count(conn, community, Status.APPLIED)
     return Inbox(
-        entries=tuple(_row(entry, actor, terms, sole=sole) for entry in found),
+        entries=tuple(_row(entry, actor, terms, sole=sole, now=now) for entry in found),
         applications=() if after is not None else tuple(applying),
         total=waiting + applications,
         oldest_at=min(filter(None, (oldest_entry, oldest_application)), default=None),
@@ -107,8 +110,10 @@ async def count(conn: AsyncConnection, community: UUID) -> int:
     return waiting + await members.count(conn, community, Status.APPLIED)
 
 
-def _row(entry: Entry, actor: Actor, terms: Terms, *, sole: bool) -> InboxRow:
-    why_not = _why_not(entry, actor, terms, sole=sole)
+def _row(entry: Entry, actor: Actor, terms: Terms, *, sole: bool, now: Moment | None) -> InboxRow:
+    answered_by = entry.touched_at + timedelta(days=terms.dispute_days)
+    silent = now is not None and now.at >= answered_by
+    why_not = _why_not(entry, actor, terms, sole=sole, silent=silent)
     if entry.contested:
         why = Why.CONTESTED
     elif entry.state is State.DISPUTED:
@@ -118,13 +123,15 @@ def _row(entry: Entry, actor: Actor, terms: Terms, *, sole: bool) -> InboxRow:
     return InboxRow(entry, why is Why.APPROVAL and why_not is None, why_not, why)
 
 
-def _why_not(entry: Entry, actor: Actor, terms: Terms, *, sole: bool) -> TimebankError | None:
+def _why_not(
+    entry: Entry, actor: Actor, terms: Terms, *, sole: bool, silent: bool
+) -> TimebankError | None:
     """What stands in the way of approving it in one click with others."""
     if entry.contested:
         return None
     if not policy.may_approve(actor.member, entry, actor.manages, terms=terms, sole=sole):
         return OwnGain("approve")
-    if not policy.agreed_enough(entry, terms):
+    if not policy.agreed_enough(entry, terms, silent=silent):
         return NotConfirmed()
     if entry.state is State.DISPUTED:
         return ReasonMissing()

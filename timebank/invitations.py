@@ -14,7 +14,17 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from timebank import audit, communities, credentials, members, notices, people, sessions, tokens
+from timebank import (
+    audit,
+    communities,
+    credentials,
+    members,
+    notices,
+    people,
+    sessions,
+    throttle,
+    tokens,
+)
 from timebank.communities import Community
 from timebank.db import Database
 from timebank.errors import AlreadyMember, BadInput, Forbidden, LinkSpent, NotFound
@@ -163,9 +173,10 @@ async def accept(
     """Follow an invitation as somebody new: the person, a session's secret, the community.
 
     Raises `LinkSpent`, `BadInput` or `WeakPassword`. With an address that signs in here already,
-    the right password makes that person a member and a wrong one is `AlreadyMember`'s twin: it is
-    refused as `BadInput("email", "sign_in_first")` whoever it belongs to.
+    the right password makes that person a member; a wrong one is refused, and after five such
+    tries the link has to wait (`TooManyTries`), so that it is no way to ask who signs in here.
     """
+    tries = throttle.keys("invitation", "", token)
     async with db.read() as conn:
         invitation = await look(conn, token, now=now)
         address = people.normalise(email)
@@ -174,6 +185,8 @@ async def accept(
     if not name:
         raise BadInput("name", "missing")
     if known is not None:
+        async with db.write() as conn:
+            await throttle.count(conn, tries, now=now)
         right, _ = await credentials.check(password, known.password_hash)
         if not right:
             raise BadInput("email", "sign_in_first")

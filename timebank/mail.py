@@ -30,6 +30,7 @@ log = logging.getLogger("timebank.mail")
 _TRIES = 8
 _BATCH = 20
 _CLAIM = timedelta(minutes=10)
+_ADDRESS_MARKS = frozenset(' ,;:<>"()\t\r\n')  # with which a header would name several
 
 
 async def deliver_due(db: Database, settings: Settings, *, now: Moment) -> int:
@@ -92,6 +93,8 @@ async def _postpone(conn: AsyncConnection, row: Any, error: Exception, now: Mome
 
 
 def _message(settings: Settings, row: Any) -> EmailMessage:
+    if row.to_address.count("@") != 1 or not _ADDRESS_MARKS.isdisjoint(row.to_address):
+        raise ValueError("a mail goes to one address")
     host = urlsplit(settings.base_url).hostname or "localhost"
     message = EmailMessage()
     message["From"] = settings.mail_from

@@ -273,8 +273,11 @@ def steps_open_to(
 ) -> frozenset[str]:
     """The steps somebody may take now, for a page to show: confirm, dispute, answer and so on.
 
-    `today` (UTC) hides the dispute of an entry posted too long ago.
+    `today` (UTC) hides the dispute of an entry posted too long ago, and tells when nobody's answer
+    is waited for any more.
     """
+    answered_by = entry.touched_at + timedelta(days=terms.dispute_days)
+    silent = today is not None and today > answered_by.date()
     late = today is not None and entry.posted_at is not None and today > dispute_ends(entry, terms)
     found = {
         "confirm": may_confirm(me, entry, acts_for),
@@ -284,7 +287,7 @@ def steps_open_to(
         "withdraw": may_withdraw(me, entry),
         "return": may_return(me, entry),
         "approve": may_approve(me, entry, manages, terms=terms, sole=sole)
-        and agreed_enough(entry, terms),
+        and agreed_enough(entry, terms, silent=silent),
         "decline": may_decline(me, entry),
         "keep": may_keep(me, entry, manages),
         "undo": may_undo(me, entry, manages),

@@ -51,7 +51,7 @@ async def sign_in(
         return person, await sessions.begin(conn, person.id, device=device, now=now)
 
 
-async def ask_link(db: Database, email: str, *, network: str, base_url: str, now: Moment) -> None:
+async def ask_link(db: Database, email: str, *, network: str, now: Moment) -> None:
     """Mail a link that signs in, if the address is known. Nothing tells whether it was.
 
     Raises `BadInput` for what is no address, and `TooManyTries` after many asks from a network.
@@ -59,7 +59,7 @@ async def ask_link(db: Database, email: str, *, network: str, base_url: str, now
     await _ask(db, email, Purpose.SIGN_IN, network=network, now=now)
 
 
-async def ask_reset(db: Database, email: str, *, network: str, base_url: str, now: Moment) -> None:
+async def ask_reset(db: Database, email: str, *, network: str, now: Moment) -> None:
     """Mail a link that sets a new password, as `ask_link` does."""
     await _ask(db, email, Purpose.RESET, network=network, now=now)
 
@@ -112,7 +112,7 @@ async def change_password(
 
 async def _ask(db: Database, email: str, purpose: Purpose, *, network: str, now: Moment) -> None:
     address = normalise(email)
-    keys = throttle.keys(purpose.value, address, network)
+    keys = throttle.keys(f"ask for {purpose.value}", address, network)
     async with db.write() as conn:
         await throttle.count(conn, keys, now=now)
         person = await by_email(conn, address)

@@ -46,7 +46,7 @@ def tell(act: Act, _: Gettext) -> str:
         "version": act.facts.get("version") or act.agreement_version,
         "role": _role(act, _),
     }
-    return (_sentences(_).get(act.action) or "%(actor)s: %(action)s") % facts
+    return (sentences(_).get(act.action) or "%(actor)s: %(action)s") % facts
 
 
 def _role(act: Act, _: Gettext) -> str:
@@ -54,7 +54,8 @@ def _role(act: Act, _: Gettext) -> str:
     return role_label(Role(role), _) if role in list(Role) else ""
 
 
-def _sentences(_: Gettext) -> dict[str, str]:
+def sentences(_: Gettext) -> dict[str, str]:
+    """Every kind of act we know, as a sentence."""
     return {
         "agreement.adopted": _("%(actor)s adopted version %(version)s of the agreement"),
         "buddy.added": _("%(actor)s noted who may write hours down for %(subject)s"),

@@ -101,7 +101,9 @@ async def _inbox_page(request: Request, form: Form, *, status: int = 200) -> Res
     at = here(request)
     after = request.query_params.get("after")
     async with read(request) as conn:
-        waiting = await inbox.page(conn, at.community.id, by=at.me.id, after=after, limit=PAGE)
+        waiting = await inbox.page(
+            conn, at.community.id, by=at.me.id, after=after, limit=PAGE, now=now(request)
+        )
     _ = gettext(request)
     return page(
         request,

@@ -29,7 +29,6 @@ async def send(request: Request) -> Response:
                 database(request),
                 email,
                 network=network(request),
-                base_url=settings(request).base_url,
                 now=now(request),
             )
         except TimebankError as error:

@@ -71,7 +71,6 @@ async def send_link(request: Request) -> Response:
                 database(request),
                 email,
                 network=network(request),
-                base_url=settings(request).base_url,
                 now=now(request),
             )
         except TimebankError as error:

@@ -19,7 +19,7 @@ from ledger.transfer import PostedTransfer
 # Accounts are locked in the order of their ids, so that two postings can never wait for each other.
 _ACCOUNTS = """
     SELECT id, balance, lines, floor, closed_at IS NOT NULL FROM account
-    WHERE community_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR UPDATE
+    WHERE community_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR NO KEY UPDATE
 """
 
 _POSTED = """

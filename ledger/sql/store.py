@@ -4,6 +4,9 @@ Every function works in the caller's transaction and leaves committing to the ca
 head row is locked first, then accounts in the order of their ids; so postings of a community go
 one after another, those of different communities side by side, and none can deadlock. On SQLite
 the transaction has to hold the write lock from its start (BEGIN IMMEDIATE).
+
+On PostgreSQL the locks are FOR NO KEY UPDATE: whoever only refers to an account, as a row of
+another table does, does not wait for a posting, and a posting does not wait for them.
 """
 
 from __future__ import annotations
@@ -86,7 +89,9 @@ async def lock(conn: AsyncConnection, community: UUID) -> Head:
     Raises `NoJournal` when the community has none.
     """
     found = await conn.execute(
-        select(tables.journal).where(tables.journal.c.community_id == community).with_for_update()
+        select(tables.journal)
+        .where(tables.journal.c.community_id == community)
+        .with_for_update(key_share=True)
     )
     row = found.one_or_none()
     if row is None:

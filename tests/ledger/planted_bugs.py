@@ -197,8 +197,14 @@ BUGS = (
         (
             "on PostgreSQL, the head is not locked",
             "ledger/sql/store.py",
-            "(tables.journal.c.community_id == community).with_for_update()",
-            "(tables.journal.c.community_id == community)",
+            "        .with_for_update(key_share=True)\n",
+            "",
+        ),
+        (
+            "on PostgreSQL, accounts are locked against being referred to",
+            "ledger/sql/_postgres.py",
+            "ORDER BY id FOR NO KEY UPDATE",
+            "ORDER BY id FOR UPDATE",
         ),
         (
             "posting takes more statements for more entries",

@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import event
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ledger import AccountKind, JournalEntry, Minutes, Posted, Refused, Verdict
 from ledger.errors import AccountClosed, AlreadyReversed, FloorReached
@@ -140,6 +140,36 @@ async def test_once_an_account_is_closed_nothing_more_is_posted(engine: AsyncEng
     async with engine.connect() as conn:
         assert (await read.accounts(conn, HERE, [ANA]))[ANA].lines == closed_at[0]
     await assert_sound(engine, HERE)
+
+
+async def test_referring_to_an_account_does_not_wait_for_a_posting(
+    on_postgres: AsyncEngine,
+) -> None:
+    """Rows of other tables refer to accounts, and new accounts to the journal: no key changes."""
+    await open_books(on_postgres, HERE)
+    async with on_postgres.begin() as conn:
+        await conn.exec_driver_sql(
+            "CREATE TABLE part (community_id uuid, account_id uuid, "
+            "FOREIGN KEY (community_id, account_id) REFERENCES account)"
+        )
+    async with on_postgres.connect() as posting, on_postgres.connect() as referring:
+        await referring.exec_driver_sql("SET LOCAL lock_timeout = '2s'")
+        await posting.exec_driver_sql("SET LOCAL lock_timeout = '2s'")
+        await store.open_account(referring, HERE, UUID(int=1), AccountKind.MEMBER, NOON)
+        await refer(referring, BEN)
+        await store.post(posting, HERE, [entry(1, (ANA, BEN, 5))], after(1))
+        await refer(referring, ANA)
+        await store.open_account(referring, HERE, UUID(int=2), AccountKind.MEMBER, NOON)
+        await posting.commit()
+        await referring.commit()
+    await assert_sound(on_postgres, HERE)
+
+
+async def refer(conn: AsyncConnection, account: UUID) -> None:
+    await conn.execute(
+        text("INSERT INTO part VALUES (:community, :account)"),
+        {"community": HERE, "account": account},
+    )
 
 
 async def test_verifying_meanwhile_sees_one_whole_picture(on_postgres: AsyncEngine) -> None:

@@ -231,6 +231,7 @@ async def _paged(conn: AsyncConnection, community: UUID, account: UUID, limit: i
     before = None
     while page := await read.page(conn, community, account, before_line=before, limit=limit):
         assert len(page) <= limit
+        assert before is None or page[0].number < before
         found.extend(page)
         before = page[-1].number
     return found

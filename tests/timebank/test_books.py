@@ -95,7 +95,7 @@ def _undone() -> Any:
 
 
 async def _any(conn: AsyncConnection, place: MillRoad, condition: Any) -> UUID:
-    found = await conn.scalar(
+    found: UUID | None = await conn.scalar(
         select(entries.entries.c.id)
         .where(entries.entries.c.community_id == place.id, condition)
         .order_by(entries.entries.c.id)

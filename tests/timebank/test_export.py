@@ -7,6 +7,7 @@ import csv
 import io
 import re
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from timebank.cli._common import opened
 from timebank.export import safe_cell
 
 __all__ = ["demo_data", "demo_original"]  # fixtures
+
+BEAN_CHECK = str(Path(sys.executable).with_name("bean-check"))
 
 
 def exported(demo: Demo, slug: str, form: str) -> str:
@@ -68,7 +71,7 @@ def test_hledger_agrees_with_our_balances(demo_data: Demo, slug: str, tmp_path: 
 def test_beancount_agrees_with_our_balances(demo_data: Demo, slug: str, tmp_path: Path) -> None:
     file = tmp_path / "journal.beancount"
     file.write_text(exported(demo_data, slug, "beancount"), encoding="utf-8")
-    done = subprocess.run(["bean-check", file], check=False, capture_output=True, text=True)
+    done = subprocess.run([BEAN_CHECK, file], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     entries, errors, _ = loader.load_file(str(file))
     assert errors == []
@@ -82,7 +85,7 @@ def test_beancount_agrees_with_our_balances(demo_data: Demo, slug: str, tmp_path
 
 
 def test_a_changed_amount_is_found_by_both_programs(demo_data: Demo, tmp_path: Path) -> None:
-    for form, program in (("hledger", "hledger"), ("beancount", "bean-check")):
+    for form, program in (("hledger", "hledger"), ("beancount", BEAN_CHECK)):
         text = exported(demo_data, "riverside", form)
         changed = re.sub(r"(?m)  60 MIN", "  61 MIN", text, count=1)
         assert changed != text

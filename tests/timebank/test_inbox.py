@@ -70,6 +70,8 @@ async def test_unconfirmed_entries_wait_where_the_agreement_asks(place: MillRoad
     entry = await place.record(helped(place.ana, place.bert), place.ana)
     (row,) = (await look(place)).entries
     assert (row.may_approve, type(row.why_not)) == (False, NotConfirmed)
+    (row,) = (await look(place, now=at(days=7))).entries
+    assert row.may_approve  # silence agrees
     await place.step(entries.confirm, entry, place.bert)
     (row,) = (await look(place)).entries
     assert row.may_approve

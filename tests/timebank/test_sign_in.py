@@ -22,7 +22,6 @@ from timebank.people import sessions as session_table
 PASSWORD = "our kettle sings at four"
 HOME = "192.0.2.7"
 STRANGER = "198.51.100.9"
-SITE = "https://hours.example.org"
 
 
 @pytest.fixture
@@ -46,13 +45,13 @@ async def _sign_in(
 async def _ask_link(
     db: Database, email: str, network: str = HOME, now: Moment | None = None
 ) -> None:
-    await signing_in.ask_link(db, email, network=network, base_url=SITE, now=now or at())
+    await signing_in.ask_link(db, email, network=network, now=now or at())
 
 
 async def _ask_reset(
     db: Database, email: str, network: str = HOME, now: Moment | None = None
 ) -> None:
-    await signing_in.ask_reset(db, email, network=network, base_url=SITE, now=now or at())
+    await signing_in.ask_reset(db, email, network=network, now=now or at())
 
 
 async def _mails(db: Database) -> list[Any]:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
@@ -23,10 +24,11 @@ from tests.timebank.conftest import (
 )
 from tests.timebank.factories import START
 from tests.web.town import Town, built
-from timebank import sessions
+from timebank import people, sessions
 from timebank.config import Environment, Settings
 from timebank.db import Database
 from timebank.moment import Moment
+from web.access import cookie_name
 from web.app import create_app
 
 __all__ = [
@@ -71,16 +73,18 @@ class Web:
 
     async def signed_in(self, email: str) -> AsyncClient:
         """A browser in which the person with this address is signed in."""
-        from timebank import people
-
         async with self.db.write() as conn:
             person = await people.by_email(conn, email)
             assert person is not None, f"nobody signs in as {email}"
             token = await sessions.begin(conn, person.id, device="a test", now=self.clock())
         client = await self.browser()
-        name = "__Host-session" if self.settings.secure else "session"
-        client.cookies.set(name, token)
+        self.give_session(client, token)
         return client
+
+    def give_session(self, client: AsyncClient, token: str) -> None:
+        """Put a session's secret into a browser, in place of the one it has."""
+        host = urlsplit(self.settings.base_url).hostname or ""
+        client.cookies.set(cookie_name(self.settings, "session"), token, domain=host, path="/")
 
 
 async def opened(settings: Settings, stack: AsyncExitStack) -> Web:

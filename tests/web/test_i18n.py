@@ -1,4 +1,4 @@
-"""Languages: complete catalogues, nothing left in English by accident, days and hours as written."""
+"""Languages: complete catalogues, nothing left in English, days and hours as people write them."""
 
 from __future__ import annotations
 

@@ -74,8 +74,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 async def opened(settings: Settings) -> AsyncIterator[Database]:
     """The database, started and stopped again."""
     db = Database(settings)
-    await db.start()
     try:
+        await db.start()
         yield db
     finally:
         await db.stop()

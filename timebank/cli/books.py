@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import IO
 
 import click
@@ -86,11 +88,10 @@ def told(community: Community, report: Report) -> str:
 )
 @click.option(
     "--out",
-    type=click.File("w", encoding="utf-8", lazy=False, atomic=True),
-    default="-",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
     help="The file to write; otherwise it goes to the terminal.",
 )
-def export(slug: str, form: str, out: IO[str]) -> None:
+def export(slug: str, form: str, out: Path | None) -> None:
     """Write the whole journal of the community SLUG, in minutes.
 
     Names of members are in it: treat the file like the book itself.
@@ -103,12 +104,22 @@ def export(slug: str, form: str, out: IO[str]) -> None:
     """
     settings = settings_from_environment()
 
-    async def work() -> None:
+    async def write_to(file: IO[str]) -> None:
         async with opened(settings) as db:
             async with db.read() as conn:
                 community = await communities.by_slug(conn, slug)
             async with db.read() as conn:
                 async for line in exports.lines(conn, community, Format(form)):
-                    out.write(line + "\n")
+                    file.write(line + "\n")
 
-    run(work())
+    if out is None:
+        run(write_to(sys.stdout))
+        return
+    partial = out.with_name(out.name + ".partial")
+    try:
+        partial.touch(mode=0o600)
+        with partial.open("w", encoding="utf-8") as file:
+            run(write_to(file))
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,154 @@
+"""A page asks the database as often at five thousand entries as at a hundred.
+
+Every statement is counted where it leaves for the database: SQLAlchemy's own, and what code hands
+to the driver directly. `benchmarks` holds the same question for a hundred thousand entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import event, insert
+
+from ledger import Minutes
+from tests.timebank.factories import START
+from tests.web.town import Town
+from timebank import entries, posting
+from timebank.db import Database
+from timebank.entry import Kind, Side, State, StepKind
+from timebank.moment import Moment
+
+PAGES = (
+    ("Ana", ""),
+    ("Carla", ""),
+    ("Carla", "inbox"),
+    ("Ana", "statement"),
+    ("Ana", "entries/"),
+    ("Ana", "commons"),
+    ("Ana", "members/"),
+    ("Ana", "books"),
+    ("Stella", "audit"),
+)
+CHUNK = 500
+MOST = 25
+"""No page needs more statements than this, session and membership included."""
+
+
+@contextmanager
+def counted(db: Database) -> Iterator[list[str]]:
+    """Every statement sent while this is open."""
+    sent: list[str] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        sent.append(statement)
+
+    for engine in db.engines:
+        event.listen(engine.sync_engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        for engine in db.engines:
+            event.remove(engine.sync_engine, "before_cursor_execute", note)
+
+
+async def fill(town: Town, first: int, last: int) -> None:
+    """Entries from number `first` up to `last`: most are approved, the newest fifty wait.
+
+    They are written down in bulk, and approved through the door.
+    """
+    moment = Moment(START + timedelta(minutes=1))
+    ids = [moment.new_id() for _ in range(first, last)]
+    for start in range(0, len(ids), CHUNK):
+        chunk = list(enumerate(ids[start : start + CHUNK], first + start))
+        async with town.db.write() as conn:
+            await conn.execute(insert(entries.entries), [_entry(town, *one) for one in chunk])
+            parts = [part for one in chunk for part in _parts(town, *one)]
+            await conn.execute(insert(entries.parts), parts)
+            await conn.execute(insert(entries.steps), [_step(town, id) for _, id in chunk])
+    asked = [posting.Approve(town.community.id, id, town.id("Carla")) for id in ids[:-50]]
+    for start in range(0, len(asked), CHUNK):
+        verdicts = await posting.post(town.db, asked[start : start + CHUNK], now=moment)
+        assert all(isinstance(verdict, posting.Done) for verdict in verdicts)
+
+
+def _entry(town: Town, number: int, id: UUID) -> dict[str, Any]:
+    at = START + timedelta(microseconds=number)
+    return {
+        "community_id": town.community.id,
+        "id": id,
+        "kind": _kind(number).value,
+        "category_id": None,
+        "occurred_on": START.date(),
+        "note": f"Favour {number}",
+        "salt": bytes(32),
+        "minutes": Minutes(15),
+        "state": State.RECORDED.value,
+        "contested": False,
+        "agreement_version": 1,
+        "recorded_by": town.id("Ana"),
+        "recorded_at": at,
+        "touched_at": at,
+    }
+
+
+def _parts(town: Town, number: int, id: UUID) -> list[dict[str, Any]]:
+    """Ana gives, every fifth time to the commons, else to Jorge, who has not answered yet."""
+    other = town.id("Jorge") if _kind(number) is Kind.HELP else town.community.commons_id
+    return [
+        {
+            "community_id": town.community.id,
+            "entry_id": id,
+            "account_id": account,
+            "position": position,
+            "side": side.value,
+            "minutes": Minutes(15),
+            "awaited": account == town.id("Jorge"),
+        }
+        for position, (account, side) in enumerate(
+            ((town.id("Ana"), Side.GAVE), (other, Side.RECEIVED)), start=1
+        )
+    ]
+
+
+def _step(town: Town, id: UUID) -> dict[str, Any]:
+    return {
+        "community_id": town.community.id,
+        "entry_id": id,
+        "number": 1,
+        "kind": StepKind.RECORDED.value,
+        "member_id": town.id("Ana"),
+        "at": START,
+        "words": "",
+        "override": False,
+        "stood_in": False,
+    }
+
+
+def _kind(number: int) -> Kind:
+    return Kind.HELP if number % 5 else Kind.DONATION
+
+
+async def statements_of(town: Town) -> dict[tuple[str, str], int]:
+    """How many statements each page takes."""
+    found = {}
+    for who, rest in PAGES:
+        await town.get(who, rest)  # the session is there, the templates are read
+        with counted(town.db) as sent:
+            page = await town.get(who, rest)
+        assert page.status_code == 200
+        found[(who, rest)] = len(sent)
+    return found
+
+
+@pytest.mark.parametrize("many", [5_000])
+async def test_pages_ask_as_often_with_many_entries_as_with_few(town: Town, many: int) -> None:
+    await fill(town, 0, 100)
+    few = await statements_of(town)
+    await fill(town, 100, many)
+    assert await statements_of(town) == few
+    assert max(few.values()) <= MOST, few
