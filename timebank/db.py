@@ -43,16 +43,20 @@ class SchemaMismatch(RuntimeError):
 
 
 class Database:
-    """The connections of one program. `start()` before the first use, `stop()` after the last."""
+    """The connections of one program. `start()` before the first use, `stop()` after the last.
 
-    def __init__(self, settings: Settings) -> None:
+    On SQLite only the server checkpoints. A command that may run beside it says `checkpoints=False`
+    and leaves its pages in the write-ahead log.
+    """
+
+    def __init__(self, settings: Settings, *, checkpoints: bool = True) -> None:
         self.settings = settings
         self.is_sqlite = settings.url.startswith("sqlite")
         self._one_writer = asyncio.Lock()
         self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
         if self.is_sqlite:
-            self._writer = _sqlite_engine(settings.url, writes=True)
-            self._reader = _sqlite_engine(settings.url, writes=False)
+            self._writer = _sqlite_engine(settings.url, writes=True, checkpoints=checkpoints)
+            self._reader = _sqlite_engine(settings.url, writes=False, checkpoints=False)
         else:
             self._writer = self._reader = _postgres_engine(settings.url)
 
@@ -88,7 +92,9 @@ class Database:
         """A connection that sees one state of the database and cannot write."""
         async with self._reader.connect() as conn:
             if not self.is_sqlite:
-                conn = await conn.execution_options(postgresql_readonly=True)
+                conn = await conn.execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
             yield conn
 
     @asynccontextmanager
@@ -129,7 +135,7 @@ def _postgres_engine(url: str) -> AsyncEngine:
     )
 
 
-def _sqlite_engine(url: str, *, writes: bool) -> AsyncEngine:
+def _sqlite_engine(url: str, *, writes: bool, checkpoints: bool) -> AsyncEngine:
     """An engine for SQLite. The writer's pool holds one connection, the readers' eight."""
     engine = create_async_engine(
         url,
@@ -150,8 +156,9 @@ def _sqlite_engine(url: str, *, writes: bool) -> AsyncEngine:
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.execute("PRAGMA recursive_triggers = ON")
         cursor.execute("PRAGMA mmap_size = 0")
-        if not writes:
+        if not checkpoints:
             cursor.execute("PRAGMA wal_autocheckpoint = 0")
+        if not writes:
             cursor.execute("PRAGMA query_only = ON")
         cursor.close()
 

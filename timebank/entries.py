@@ -24,9 +24,10 @@ from sqlalchemy import (
     exists,
     func,
     insert,
-    or_,
+    literal,
     select,
     union,
+    union_all,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -417,10 +418,13 @@ def _ids_of(community: UUID, member_id: UUID, states: Sequence[State]) -> Any:
 
 def _awaited_from(community: UUID, member_id: UUID) -> Select[Any]:
     """Entries that wait for a member's own word, or for that of somebody they act for."""
-    represented = select(buddies.c.member_id).where(
-        buddies.c.community_id == community,
-        buddies.c.buddy_id == member_id,
-        buddies.c.until.is_(None),
+    speaks_for = union_all(
+        select(literal(member_id, Id)),
+        select(buddies.c.member_id).where(
+            buddies.c.community_id == community,
+            buddies.c.buddy_id == member_id,
+            buddies.c.until.is_(None),
+        ),
     )
     return (
         select(entries.c.id)
@@ -433,7 +437,7 @@ def _awaited_from(community: UUID, member_id: UUID) -> Select[Any]:
             entries.c.state.in_([State.RECORDED.value, State.CONFIRMED.value]),
             entries.c.recorded_by != member_id,
             parts.c.awaited,
-            or_(parts.c.account_id == member_id, parts.c.account_id.in_(represented)),
+            parts.c.account_id.in_(speaks_for),
         )
     )
 

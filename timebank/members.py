@@ -26,6 +26,7 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
     insert,
+    literal,
     or_,
     select,
     tuple_,
@@ -308,7 +309,9 @@ async def directory(
     if search:
         query = query.where(members.c.search_key.like(like(fold(search)), escape="\\"))
     if after is not None:
-        query = query.where(tuple_(members.c.name_key, members.c.id) > tuple_(*after))
+        # Without its type an id would be compared as another kind of value on SQLite.
+        last = tuple_(literal(after[0], Words), literal(after[1], Id))
+        query = query.where(tuple_(members.c.name_key, members.c.id) > last)
     return [
         DirectoryRow(_member(row), row.sector, row.offers, row.wishes, row.person_id is not None)
         for row in await conn.execute(query)
@@ -350,6 +353,9 @@ async def resolve(conn: AsyncConnection, community: UUID, text: str) -> list[Cho
         .limit(50)
     )
     rows = (await conn.execute(query)).all()
+    written_out = [one for one in _labelled(rows) if fold(one.label) == fold(text)]
+    if len(written_out) == 1:
+        return written_out
     exact = [row for row in rows if row.name_key == key]
     if area:
         exact = [row for row in exact if fold(row.area) == fold(area)] or exact
@@ -749,16 +755,20 @@ def _choosable(community: UUID) -> Select[Any]:
 def _labelled(rows: Sequence[Any]) -> list[Choice]:
     """Two people of one name are told apart by their areas, and by a number where that fails."""
     keys = [row.name_key for row in rows]
-    labels: list[str] = []
-    for row in rows:
-        label = row.name
-        if keys.count(row.name_key) > 1 and row.area:
-            label = f"{row.name} · {row.area}"
-        labels.append(label)
+    shared = [keys.count(key) > 1 for key in keys]
+    labels = [
+        f"{row.name} · {row.area}" if twice and row.area else row.name
+        for row, twice in zip(rows, shared, strict=True)
+    ]
+    # Of several who share a name nobody is called by the bare name: it could mean any of them.
+    numbered = [
+        labels.count(label) > 1 or (twice and not row.area)
+        for row, label, twice in zip(rows, labels, shared, strict=True)
+    ]
     return [
         Choice(
             row.id,
-            f"{label} ({labels[:place].count(label) + 1})" if labels.count(label) > 1 else label,
+            f"{label} ({labels[:place].count(label) + 1})" if numbered[place] else label,
             MemberKind(row.kind),
         )
         for place, (row, label) in enumerate(zip(rows, labels, strict=True))

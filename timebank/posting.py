@@ -46,6 +46,7 @@ from timebank.communities import Community
 from timebank.db import Database
 from timebank.entry import OPEN, Entry, Side, State, StepKind
 from timebank.errors import (
+    BadInput,
     CannotUndo,
     Forbidden,
     NotConfirmed,
@@ -342,10 +343,9 @@ def _coordinator(scene: _Scene, request: Approve | Undo, entry: Entry) -> Actor:
         raise ReadOnlyMember
     if not policy.may_coordinate(actor.member):
         raise Forbidden("approve")
-    if len(request.words if isinstance(request, Approve) else request.reason) > (
-        entries.LONGEST_WORDS
-    ):
-        raise ReasonMissing
+    words = request.words if isinstance(request, Approve) else request.reason
+    if len(words) > entries.LONGEST_WORDS:
+        raise BadInput("words", "too_long", entries.LONGEST_WORDS)
     return actor
 
 

@@ -142,10 +142,8 @@ def _table(_: Gettext) -> dict[int, Trouble]:
         ),
         500: Trouble(
             _("Something broke, and it is our fault"),
-            _(
-                "Nothing of what you just did was kept in half: it was written whole, or not at all."
-            ),
-            _("Look whether it is there, and try again if not. If it stays broken, tell somebody."),
+            _("What you just did was written whole or not at all, never by half."),
+            _("Look whether it is there; if not, try again. If it stays broken, tell somebody."),
         ),
         503: Trouble(
             _("A lot is going on just now"),

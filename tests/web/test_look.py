@@ -1,6 +1,4 @@
-"""The look: every pair of colours is readable in both schemes, targets are large, nothing scrolls
-sideways at 320 pixels or at double size.
-"""
+"""The look: colours are readable in both schemes, targets are large, nothing scrolls sideways."""
 
 from __future__ import annotations
 

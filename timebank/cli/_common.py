@@ -72,8 +72,8 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Database]:
-    """The database, started and stopped again."""
-    db = Database(settings)
+    """The database, started and stopped again; the server may be running on it meanwhile."""
+    db = Database(settings, checkpoints=False)
     try:
         await db.start()
         yield db
