@@ -55,6 +55,8 @@ async def add(
         raise BadInput("consent", "missing")
     if helper.status is not Status.ACTIVE or helper.kind is not MemberKind.PERSON:
         raise NotTakingPart(helper.name)
+    if helped.status not in (Status.ACTIVE, Status.PAUSED):
+        raise NotTakingPart(helped.name)
     if member == buddy:
         raise BadInput("buddy", "themselves")
     if await may_record_for(conn, community, buddy, member):

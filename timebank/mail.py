@@ -59,8 +59,9 @@ async def _deliver_one(db: Database, settings: Settings, now: Moment) -> bool | 
             await _postpone(conn, row, error, now)
         return False
     async with db.write() as conn:
-        sent = {"sent_at": now.at, "tries": row.tries + 1, "last_error": "", "body": "", "path": ""}
-        await _change(conn, row.id, **sent)
+        # What was said is with its reader now, and need not be kept here as well.
+        words = dict.fromkeys(("to_name", "subject", "body", "path", "last_error"), "")
+        await _change(conn, row.id, sent_at=now.at, tries=row.tries + 1, **words)
     return True
 
 

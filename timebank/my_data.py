@@ -26,7 +26,7 @@ from timebank import audit, communities, members, policy, statements
 from timebank.entries import entries, parts, steps
 from timebank.entry import OPEN
 from timebank.errors import EntriesWaiting, Forbidden, WrongState
-from timebank.members import Role, Status, buddies
+from timebank.members import Member, Role, Status, buddies
 from timebank.moment import Moment
 from timebank.outbox import outbox
 from timebank.people import people, sessions, tokens
@@ -54,9 +54,7 @@ async def archive(conn: AsyncConnection, community: UUID, member: UUID, *, now: 
         "steps.json": _json(
             await _rows(
                 conn,
-                select(steps).where(
-                    steps.c.community_id == community, steps.c.member_id == member
-                ),
+                select(steps).where(steps.c.community_id == community, steps.c.member_id == member),
             )
         ),
         "buddies.json": _json(
@@ -104,6 +102,7 @@ async def close(
         await members.leave(conn, community, member, by=by, now=now)
     await _erase_words(conn, community, member)
     await _erase_member(conn, community, member, now)
+    await _erase_mails_and_invitations(conn, community, leaving)
     if leaving.person_id is not None:
         await _erase_person(conn, community, leaving.person_id)
     await store.close_account(conn, community, member, now.at)
@@ -161,9 +160,7 @@ async def _erase_words(conn: AsyncConnection, community: UUID, member: UUID) -> 
     )
 
 
-async def _erase_member(
-    conn: AsyncConnection, community: UUID, member: UUID, now: Moment
-) -> None:
+async def _erase_member(conn: AsyncConnection, community: UUID, member: UUID, now: Moment) -> None:
     number = int.from_bytes(now.random_bytes(4), "big") % 10_000
     name = f"Former member {number:04}"
     await conn.execute(
@@ -188,6 +185,24 @@ async def _erase_member(
     )
 
 
+async def _erase_mails_and_invitations(
+    conn: AsyncConnection, community: UUID, leaving: Member
+) -> None:
+    """Mails that name them and were not sent, and invitations that were meant for them."""
+    named = [
+        column.contains(leaving.name, autoescape=True)
+        for column in (outbox.c.to_name, outbox.c.subject, outbox.c.body)
+    ]
+    await conn.execute(delete(outbox).where(outbox.c.community_id == community, or_(*named)))
+    invited = select(tokens.c.token_hash, tokens.c.facts).where(tokens.c.community_id == community)
+    theirs = [
+        row.token_hash
+        for row in await conn.execute(invited)
+        if row.facts.get("name") == leaving.name or row.facts.get("member") == str(leaving.id)
+    ]
+    await conn.execute(delete(tokens).where(tokens.c.token_hash.in_(theirs)))
+
+
 async def _erase_person(conn: AsyncConnection, community: UUID, person_id: UUID) -> None:
     """Mails and links of this community go; the sign-in too, where it was the last membership."""
     found = await conn.execute(select(people.c.email).where(people.c.id == person_id))
@@ -199,7 +214,9 @@ async def _erase_person(conn: AsyncConnection, community: UUID, person_id: UUID)
         mails = mails & (outbox.c.community_id == community)
     await conn.execute(delete(outbox).where(mails))
     invited = tokens.c.community_id == community
-    for row in (await conn.execute(select(tokens.c.token_hash, tokens.c.facts).where(invited))).all():
+    for row in (
+        await conn.execute(select(tokens.c.token_hash, tokens.c.facts).where(invited))
+    ).all():
         if row.facts.get("email") == email:
             await conn.execute(delete(tokens).where(tokens.c.token_hash == row.token_hash))
     if not keeps_sign_in:
@@ -234,9 +251,7 @@ async def _statement(conn: AsyncConnection, community: UUID, member: UUID) -> st
     return text.getvalue()
 
 
-async def _entries(
-    conn: AsyncConnection, community: UUID, member: UUID
-) -> list[Mapping[str, Any]]:
+async def _entries(conn: AsyncConnection, community: UUID, member: UUID) -> list[Mapping[str, Any]]:
     stands_in = select(parts.c.entry_id).where(
         parts.c.community_id == community, parts.c.account_id == member
     )

@@ -31,13 +31,13 @@ async def run(database: Database, settings: Settings, clock: Clock, stop: asynci
     """Do everything at its time until `stop` is set; what is under way is finished first."""
     async with asyncio.TaskGroup() as duties:
         duties.create_task(
-            _every(MAIL_EVERY, lambda: mail.deliver_due(database, settings, now=clock()), stop)
+            every(MAIL_EVERY, lambda: mail.deliver_due(database, settings, now=clock()), stop)
         )
         duties.create_task(
-            _every(POST_EVERY, lambda: posting.post_agreed(database, now=clock()), stop)
+            every(POST_EVERY, lambda: posting.post_agreed(database, now=clock()), stop)
         )
-        duties.create_task(_every(SWEEP_EVERY, lambda: sweep(database, clock()), stop))
-        duties.create_task(_every(SWEEP_EVERY, lambda: prove(database, clock()), stop))
+        duties.create_task(every(SWEEP_EVERY, lambda: sweep(database, clock()), stop))
+        duties.create_task(every(SWEEP_EVERY, lambda: prove(database, clock()), stop))
 
 
 async def sweep(database: Database, now: Moment) -> None:
@@ -59,7 +59,7 @@ async def prove(database: Database, now: Moment) -> None:
                 log.error("the books of %s do not add up: run `timebank verify`", community.slug)
 
 
-async def _every(
+async def every(
     pause: timedelta, duty: Callable[[], Awaitable[object]], stop: asyncio.Event
 ) -> None:
     """Do a duty, wait, and do it again until `stop` is set."""

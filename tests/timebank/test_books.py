@@ -1,7 +1,6 @@
 """Our books: they verify, and whatever is changed behind their back is found.
 
-Seen to turn red: comparing totals in place of each account; leaving reversals out of the tallies;
-trusting the count of entries; checking words of entries whose salt is gone; one verification only.
+Seen to turn red: adding reversals to the tallies; checking words whose salt is gone.
 """
 
 from __future__ import annotations

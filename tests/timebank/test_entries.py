@@ -1,8 +1,7 @@
 """Entries: who may write them down, who is asked, and how their story moves on.
 
-Seen to turn red: awaiting members without a sign-in; counting both sides as confirmed; letting
-anyone record for anyone; a retry that writes twice; a change that keeps confirmations; disputes
-without end; showing entries to everyone; forgetting to tell the other side.
+Seen to turn red: waiting for members without a sign-in; counting both sides as confirmed;
+letting anyone record for anyone; disputes without end.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The inbox: what waits for a coordinator, and what this one may do about it.
 
-Seen to turn red: newest first; leaving out contested entries; listing what goes by itself; letting
-members look; paging that repeats an entry; a query for each row.
+Seen to turn red: newest first; leaving out contested entries; leaving out what nobody could be
+asked about.
 """
 
 from __future__ import annotations

@@ -182,7 +182,7 @@ async def test_without_a_server_mail_goes_into_files(db: Database) -> None:
     ids=["line in subject", "line in name", "address in name", "body in name", "dot in body"],
 )
 async def test_nothing_a_person_wrote_reaches_another_header_or_address(
-    db: Database, to_server: Settings, mail_server: Sink, spoiled: dict[str, str]
+    db: Database, to_server: Settings, mail_server: Sink, spoiled: dict[str, Any]
 ) -> None:
     await _put(db, replace(TEA, **spoiled))
     await mail.deliver_due(db, to_server, now=at(seconds=1))

@@ -1,8 +1,8 @@
 """Who may do what, as tables of who, what and whether.
 
-Seen to turn red: letting paused coordinators coordinate; letting a recorder confirm; letting a
-manager answer for the side opposite to their own; ignoring managed organisations in `gains`; not
-turning the flow around for gifts and reversals; letting `stands_in` count one's own confirmation.
+Seen to turn red: letting paused members act; letting whoever wrote an entry down confirm it;
+letting a manager answer for the side opposite to their own; letting one's own confirmation stand
+in; not turning the flow around for a reversal.
 """
 
 from __future__ import annotations
@@ -149,6 +149,8 @@ def test_the_other_side_confirms_and_the_recorder_does_not() -> None:
     assert policy.may_confirm(other, entry(), {bert.id})
     assert not policy.may_confirm(ana, entry(), {bert.id})  # she wrote it down herself
     assert not policy.may_confirm(bert, entry(confirmed=bert))
+    for_both = entry(by=other)  # a buddy of both of them wrote it down
+    assert not policy.may_confirm(other, for_both, {ana.id, bert.id})
 
 
 def test_nobody_answers_for_the_side_opposite_to_their_own() -> None:

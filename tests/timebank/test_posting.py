@@ -1,9 +1,8 @@
 """The door: what it lets through, whom it refuses, and that everything goes together.
 
-Seen to turn red: not asking whether the approver gains; asking it of gifts the wrong way round;
-letting a plain member approve; approving a disputed entry without words; tallying gifts; adding
-instead of taking off when undoing; writing the status of refused requests; leaving parts awaited;
-one transaction for all communities; a statement for each entry.
+Seen to turn red: not asking whether the approver gains; letting a plain member approve;
+approving a disputed entry without words; counting gifts as help; adding instead of taking off when
+undoing; leaving parts awaited; a new id for each reversal.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Many hands at once: one posting, a floor that holds, one winner.
 
-Seen to turn red: reading entries before locking them; a random id for a reversal; posting outside
-the transaction that marks the entry; locking entries only, not the head.
+Seen to turn red: reading before the head and the entries are locked; not locking the entries
+while a step is taken.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from timebank import entries
 from timebank.db import Database
 from timebank.entry import State
 from timebank.errors import WrongState
-from timebank.posting import Done
+from timebank.posting import Done, Refused
 
 
 @pytest.fixture
@@ -74,6 +74,31 @@ async def test_approving_and_taking_back_at_once_has_one_winner(place: MillRoad)
         else:
             assert now.state is State.WITHDRAWN
     await place.assert_sound()
+
+
+async def test_an_approval_waits_for_a_step_that_is_being_taken(place: MillRoad) -> None:
+    entry = await place.record(helped(place.ana, place.bert), place.ana)
+    async with place.db.write() as conn:
+        await entries.withdraw(conn, place.id, entry.id, by=place.ana.id, now=at())
+        approving = asyncio.create_task(place.approve(entry))
+        await asyncio.sleep(0.5)
+        assert not approving.done()
+    verdict = await approving
+    assert isinstance(verdict, Refused)
+    assert isinstance(verdict.error, WrongState)
+    assert await transfers(place) == 0
+
+
+async def test_two_steps_at_once_are_taken_one_after_the_other(place: MillRoad) -> None:
+    entry = await place.record(helped(place.ana, place.bert), place.ana)
+    async with place.db.write() as conn:
+        await entries.withdraw(conn, place.id, entry.id, by=place.ana.id, now=at())
+        confirming = asyncio.create_task(place.step(entries.confirm, entry, place.bert))
+        await asyncio.sleep(0.5)
+        assert not confirming.done()
+    with pytest.raises(WrongState):
+        await confirming
+    assert (await place.entry(entry.id)).state is State.WITHDRAWN
 
 
 async def test_two_undos_at_once_undo_once(place: MillRoad) -> None:

@@ -1,7 +1,7 @@
 """Shapes: whatever is written down, everybody's minutes come out exact.
 
-Seen to turn red: taking the larger of two amounts when matching; keeping a giver who is used up;
-dropping the last remainder of a split; matching receivers from the end; rounding shares.
+Seen to turn red: taking the larger of two amounts when matching; handing the minutes of a
+side out in the other order.
 """
 
 from __future__ import annotations

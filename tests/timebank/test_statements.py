@@ -1,7 +1,6 @@
 """Statements: whose they are, and that every page adds up.
 
-Seen to turn red: letting any member read; a page that skips its last line; periods counted in UTC;
-opening balances of the whole account; a query for each line; formulas left alone in CSV.
+Seen to turn red: a page that skips a line; periods counted in UTC; formulas left alone in CSV.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Whole stories, as people would tell them; the books are sound at the end of each.
-
-Seen to turn red: whatever a file beside this one says of a single step.
-"""
+"""Whole stories, as people would tell them; the books are sound at the end of each."""
 
 from __future__ import annotations
 

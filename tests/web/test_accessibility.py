@@ -12,7 +12,7 @@ from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.web.conftest import served
 from tests.web.test_permissions import NOW, World, build
-from timebank import invitations, sessions, tokens
+from timebank import communities, invitations, sessions, tokens
 from timebank.config import Settings
 from timebank.db import Database
 from timebank.moment import Moment
@@ -66,7 +66,7 @@ async def _links(settings: Settings, world: World) -> None:
     await db.start()
     now = Moment.now()
     async with db.write() as conn:
-        alpha = (await _alpha(conn)).id
+        alpha = (await communities.by_slug(conn, "alpha")).id
         person = await sessions.find(conn, world.cookies["member"], now=NOW)
         assert person is not None
         invitation = await invitations.invite(
@@ -95,12 +95,6 @@ async def _links(settings: Settings, world: World) -> None:
         "sign_in": made[tokens.Purpose.SIGN_IN],
         "password": made[tokens.Purpose.RESET],
     }
-
-
-async def _alpha(conn: object) -> object:
-    from timebank import communities
-
-    return await communities.by_slug(conn, "alpha")  # type: ignore[arg-type]
 
 
 async def _context(

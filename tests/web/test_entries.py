@@ -1,3 +1,5 @@
+"""Entries: written down once, moved on step by step, approved and undone."""
+
 from __future__ import annotations
 
 import asyncio

@@ -1,0 +1,62 @@
+"""What is done whether or not anybody looks: mail goes out, books are proved, an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+
+import pytest
+
+from tests.timebank.factories import at
+from tests.web.conftest import Web, served
+from tests.web.people import a_town
+from timebank import books
+from timebank.config import Settings
+from web import housekeeping
+
+
+async def test_the_books_are_proved_once_a_day(web: Web) -> None:
+    town = await a_town(web)
+    for moment, proved_at in ((at(), at()), (at(hours=23), at()), (at(hours=24), at(hours=24))):
+        await housekeeping.prove(web.db, moment)
+        async with web.db.read() as conn:
+            last = (await books.overview(conn, town.place.id)).last
+        assert last is not None
+        assert last.sound
+        assert last.at == proved_at.at
+
+
+async def test_mail_goes_out_by_itself_and_everything_stops_when_told(web: Web) -> None:
+    await a_town(web)
+    browser = await web.browser()
+    await browser.post("/sign-in/link", data={"email": "ana@example.org"})
+    stop = asyncio.Event()
+    work = asyncio.create_task(housekeeping.run(web.db, web.settings, web.clock, stop))
+    async with asyncio.timeout(20):
+        while not list(web.settings.mail_folder.glob("*.eml")):  # noqa: ASYNC110  (files)
+            await asyncio.sleep(0.05)
+        stop.set()
+        await work
+
+
+async def test_a_duty_that_fails_is_logged_and_done_again(caplog: pytest.LogCaptureFixture) -> None:
+    stop, turns = asyncio.Event(), 0
+
+    async def duty() -> None:
+        nonlocal turns
+        turns += 1
+        if turns == 1:
+            raise RuntimeError("this once")
+        stop.set()
+
+    with caplog.at_level(logging.ERROR):
+        async with asyncio.timeout(10):
+            await housekeeping.every(timedelta(milliseconds=1), duty, stop)
+    assert turns == 2
+    assert "tried again" in caplog.text
+
+
+async def test_a_real_server_starts_serves_and_stops(sqlite_settings: Settings) -> None:
+    async with served(sqlite_settings) as address:
+        assert address.startswith("http://127.0.0.1:")
