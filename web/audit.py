@@ -79,7 +79,7 @@ def sentences(_: Gettext) -> dict[str, str]:
         "invitation.withdrawn": _("%(actor)s withdrew an invitation"),
         "member.added": _("%(actor)s added %(subject)s as a member"),
         "member.applied": _("%(subject)s asked to join"),
-        "member.closed": _("%(actor)s closed an account for good"),
+        "member.erased": _("%(actor)s closed an account for good"),
         "member.edited": _("%(actor)s changed the page of %(subject)s"),
         "member.left": _("%(actor)s ended the membership of %(subject)s"),
         "member.paused": _("%(actor)s paused the membership of %(subject)s"),
