@@ -1,6 +1,7 @@
 """The time bank: communities, people, entries, agreements, mail; no HTTP and no HTML.
 
-It remembers and permits. What moves minutes is decided by `ledger`; what people see is made by `web`.
+It remembers and permits. What moves minutes is decided by `ledger`; what people see is made
+by `web`.
 """
 
 from __future__ import annotations

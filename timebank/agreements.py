@@ -85,7 +85,7 @@ agreements = Table(
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a version of the agreement says. The defaults are the ones most communities begin with."""
+    """What a version of the agreement says. Most communities begin with the defaults."""
 
     purpose: str = ""
     step: Minutes = Minutes(15)

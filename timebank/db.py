@@ -24,7 +24,13 @@ from timebank.config import Settings
 
 log = logging.getLogger("timebank.db")
 
-_WANTED_PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+_WANTED_PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": 2,
+    "foreign_keys": 1,
+    "recursive_triggers": 1,
+    "busy_timeout": 10000,
+}
 _POSTGRES = {
     "application_name": "timebank",
     "timezone": "UTC",

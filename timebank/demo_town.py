@@ -18,11 +18,12 @@ from timebank import (
     agreements,
     buddies,
     communities,
-    entries,
+    entry_steps,
     invitations,
     members,
     people,
     posting,
+    recording,
     sessions,
 )
 from timebank.communities import Community
@@ -335,7 +336,9 @@ async def _record(
     """Somebody who may writes it down, in the evening of the day."""
     by, behalf = _recorder(town, what)
     now = town.moment(what.days_ago, 19, number)
-    return await entries.record(conn, town.id, _new(town, what, categories, behalf), by=by, now=now)
+    return await recording.record(
+        conn, town.id, _new(town, what, categories, behalf), by=by, now=now
+    )
 
 
 def _new(
@@ -403,27 +406,27 @@ async def _answer(
     other = _other_side(town, what, entry)
     match what.ending:
         case Ending.ARGUED | Ending.DISPUTED if other:
-            await entries.dispute(conn, ours, entry.id, words.dispute, by=other, now=now)
+            await entry_steps.dispute(conn, ours, entry.id, words.dispute, by=other, now=now)
             if what.ending is Ending.ARGUED:
-                await entries.answer(
+                await entry_steps.answer(
                     conn, ours, entry.id, words.answer, by=entry.recorded_by, now=now
                 )
         case Ending.CHANGED | Ending.RETURNED:
-            await entries.return_with_question(
+            await entry_steps.return_with_question(
                 conn, ours, entry.id, words.question, by=_approver(town, what), now=now
             )
             if what.ending is Ending.CHANGED:
                 categories = [c.id for c in await communities.categories_of(conn, ours)]
                 new = _new(town, replace(what, note=f"{what.note}."), categories)
-                await entries.change(conn, ours, entry.id, new, by=entry.recorded_by, now=now)
+                await recording.change(conn, ours, entry.id, new, by=entry.recorded_by, now=now)
         case Ending.DECLINED:
-            await entries.decline(
+            await entry_steps.decline(
                 conn, ours, entry.id, words.decline, by=_approver(town, what), now=now
             )
         case Ending.WITHDRAWN:
-            await entries.withdraw(conn, ours, entry.id, by=entry.recorded_by, now=now)
+            await entry_steps.withdraw(conn, ours, entry.id, by=entry.recorded_by, now=now)
         case _ if what.confirmed and other:
-            await entries.confirm(conn, ours, entry.id, by=other, now=now)
+            await entry_steps.confirm(conn, ours, entry.id, by=other, now=now)
 
 
 async def _dispute_afterwards(
@@ -435,10 +438,12 @@ async def _dispute_afterwards(
         for what, entry in approved:
             other = _other_side(town, what, entry)
             if other and what.ending in (Ending.KEPT, Ending.CONTESTED):
-                await entries.dispute(conn, town.id, entry.id, words.dispute, by=other, now=now)
+                await entry_steps.dispute(conn, town.id, entry.id, words.dispute, by=other, now=now)
                 if what.ending is Ending.KEPT:
                     coordinator = _approver(town, what)
-                    await entries.keep(conn, town.id, entry.id, words.keep, by=coordinator, now=now)
+                    await entry_steps.keep(
+                        conn, town.id, entry.id, words.keep, by=coordinator, now=now
+                    )
 
 
 def _other_side(town: Town, what: Happening, entry: Entry) -> UUID | None:

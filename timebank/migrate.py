@@ -52,7 +52,7 @@ def downgrade(settings: Settings, revision: str) -> None:
 def head() -> str:
     """The newest revision this program knows."""
     found = ScriptDirectory.from_config(_config("")).get_current_head()
-    assert found is not None, "there are migrations"  # noqa: S101
+    assert found is not None, "there are migrations"
     return found
 
 

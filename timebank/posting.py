@@ -34,6 +34,7 @@ from timebank import (
     audit,
     communities,
     entries,
+    entry_steps,
     flow,
     notices,
     policy,
@@ -285,7 +286,7 @@ async def _set_scene(
 ) -> _Scene:
     """Lock the entries and read everything afresh."""
     ids = [request.entry_id for request in requests]
-    await entries.lock(conn, community, ids)
+    await entry_steps.lock(conn, community, ids)
     found = await entries.load(conn, community, ids)
     by = {request.by for request in requests if not isinstance(request, PostAgreed)}
     return _Scene(

@@ -13,7 +13,18 @@ from starlette.responses import Response
 
 from ledger import LedgerError
 from ledger.errors import FloorReached
-from timebank import acting, agreements, buddies, communities, entries, members, policy, posting
+from timebank import (
+    acting,
+    agreements,
+    buddies,
+    communities,
+    entries,
+    entry_steps,
+    members,
+    policy,
+    posting,
+    recording,
+)
 from timebank.entry import OPEN, Entry, Kind, Side
 from timebank.errors import Forbidden, NotFound, TimebankError
 from timebank.members import Member
@@ -89,7 +100,7 @@ async def create(request: Request) -> Response:
     if entry is not None:
 
         async def record(conn: AsyncConnection) -> Entry:
-            return await entries.record(
+            return await recording.record(
                 conn, at.community.id, entry, by=at.me.id, now=now(request), entry_id=id
             )
 
@@ -127,7 +138,7 @@ async def update(request: Request) -> Response:
     if entry is not None:
 
         async def change(conn: AsyncConnection) -> Entry:
-            return await entries.change(
+            return await recording.change(
                 conn, at.community.id, old.id, entry, by=at.me.id, now=now(request)
             )
 
@@ -144,43 +155,49 @@ async def show(request: Request) -> Response:
 
 async def confirm(request: Request) -> Response:
     """Say that it is right."""
-    return await _take_step(request, entries.confirm, gettext(request)("Confirmed. Thank you!"))
+    return await _take_step(request, entry_steps.confirm, gettext(request)("Confirmed. Thank you!"))
 
 
 async def dispute(request: Request) -> Response:
     """Say that it is not right, and how it was."""
     _ = gettext(request)
     return await _take_step(
-        request, entries.dispute, _("Thank you for saying so. A coordinator will look at it.")
+        request, entry_steps.dispute, _("Thank you for saying so. A coordinator will look at it.")
     )
 
 
 async def answer(request: Request) -> Response:
     """Answer a question, or what somebody said."""
-    return await _take_step(request, entries.answer, gettext(request)("Your answer is with them."))
+    return await _take_step(
+        request, entry_steps.answer, gettext(request)("Your answer is with them.")
+    )
 
 
 async def withdraw(request: Request) -> Response:
     """Take my own entry back."""
     _ = gettext(request)
-    return await _take_step(request, entries.withdraw, _("Taken back. No hours were moved."))
+    return await _take_step(request, entry_steps.withdraw, _("Taken back. No hours were moved."))
 
 
 async def return_with_question(request: Request) -> Response:
     """Send it back to whoever wrote it down."""
     _ = gettext(request)
-    return await _take_step(request, entries.return_with_question, _("Your question is with them."))
+    return await _take_step(
+        request, entry_steps.return_with_question, _("Your question is with them.")
+    )
 
 
 async def decline(request: Request) -> Response:
     """Decline with a reason; no hours move."""
     _ = gettext(request)
-    return await _take_step(request, entries.decline, _("Declined. Everyone concerned is told."))
+    return await _take_step(
+        request, entry_steps.decline, _("Declined. Everyone concerned is told.")
+    )
 
 
 async def keep(request: Request) -> Response:
     """Settle a dispute about an approved entry: it stays."""
-    return await _take_step(request, entries.keep, gettext(request)("It stays as it is."))
+    return await _take_step(request, entry_steps.keep, gettext(request)("It stays as it is."))
 
 
 async def approve(request: Request) -> Response:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ledger import ZERO, LedgerError, Minutes
-from timebank import entries, inbox, posting
+from timebank import entries, entry_steps, inbox, posting
 from timebank.entry import Entry
 from timebank.errors import OwnGain, TimebankError
 from timebank.inbox import InboxRow, Why
@@ -65,7 +65,7 @@ async def return_with_question(request: Request) -> Response:
     for entry in found:
         try:
             async with write(request) as conn:
-                await entries.return_with_question(
+                await entry_steps.return_with_question(
                     conn, at.community.id, entry.id, by=at.me.id, now=now(request), words=question
                 )
         except (TimebankError, LedgerError) as error:

@@ -23,7 +23,7 @@ from timebank import i18n, policy
 from timebank.config import Environment as Runs
 from timebank.config import Settings
 from timebank.db import Database
-from timebank.entries import Kind, State
+from timebank.entry import Kind, State
 from timebank.errors import NotFound
 from timebank.i18n import LANGUAGES
 from timebank.moment import Moment

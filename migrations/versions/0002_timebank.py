@@ -83,8 +83,19 @@ def _guards(dialect: str) -> list[str]:
             dialect=dialect,
             frozen=_STEP_FACTS,
         ),
+        _words_only_erased(dialect),
         *guards.undeletable("entry", entry_keys, dialect=dialect),
     ]
+
+
+def _words_only_erased(dialect: str) -> str:
+    """A step's words can be emptied, not rewritten."""
+    head = "CREATE TRIGGER step_erased BEFORE UPDATE OF words ON step FOR EACH ROW"
+    rewritten = "WHEN (NEW.words <> '')"
+    if dialect == "postgresql":
+        return f"{head} {rewritten} EXECUTE FUNCTION refuse_change()"
+    refusal = "step is kept as it was written: UPDATE refused"
+    return f"{head} {rewritten} BEGIN SELECT RAISE(ABORT, '{refusal}'); END"
 
 
 def _community() -> None:

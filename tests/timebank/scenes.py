@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger import Minutes
 from ledger.sql import read
 from tests.timebank.factories import a_community, a_member, at
-from timebank import agreements, books, buddies, entries, posting
+from timebank import agreements, books, buddies, entries, posting, recording
 from timebank.communities import Community
 from timebank.db import Database
 from timebank.entry import Entry, Kind, NewEntry, Share
@@ -61,7 +61,7 @@ class MillRoad:
     ) -> Entry:
         """Write an entry down."""
         async with self.db.write() as conn:
-            return await entries.record(
+            return await recording.record(
                 conn, self.id, new, by=by.id, now=now or at(), entry_id=entry_id
             )
 
@@ -73,7 +73,7 @@ class MillRoad:
         words: str = "",
         now: Moment | None = None,
     ) -> Entry:
-        """Take a step: `step(entries.confirm, entry, bert)`."""
+        """Take a step: `step(entry_steps.confirm, entry, bert)`."""
         async with self.db.write() as conn:
             moved: Entry = await verb(
                 conn, self.id, entry.id, by=by.id, now=now or at(minutes=5), words=words

@@ -17,9 +17,9 @@ from ledger import Minutes
 from ledger.errors import KeyReused, NotPositive
 from tests.timebank.factories import a_community, a_member, at
 from tests.timebank.scenes import DAY, MillRoad, count_rows, helped, mill_road
-from timebank import entries, members
+from timebank import entries, entry_steps, members, recording
 from timebank.db import Database
-from timebank.entry import Entry, Kind, NewEntry, Share, Side, State, StepKind
+from timebank.entry import OPEN, Entry, Kind, NewEntry, Share, Side, State, StepKind
 from timebank.errors import (
     BadInput,
     DayAhead,
@@ -63,7 +63,7 @@ async def test_a_member_without_sign_in_is_not_waited_for(place: MillRoad) -> No
     (received,) = entry.receivers
     assert (received.awaited, received.reachable, received.confirmed_at) == (False, False, None)
     assert await place.told() == ["ana@example.org"]  # her buddy may speak for her
-    confirmed = await place.step(entries.confirm, entry, place.ana)
+    confirmed = await place.step(entry_steps.confirm, entry, place.ana)
     assert confirmed.state is State.CONFIRMED
     assert confirmed.receivers[0].confirmed_by == place.ana.id
 
@@ -74,7 +74,7 @@ async def test_an_organisation_is_asked_through_its_manager(place: MillRoad) -> 
     async with place.db.read() as conn:
         waiting = await entries.waiting_for(conn, place.id, place.bert.id, 10)
     assert [one.id for one in waiting] == [entry.id]
-    confirmed = await place.step(entries.confirm, entry, place.bert)
+    confirmed = await place.step(entry_steps.confirm, entry, place.bert)
     assert confirmed.state is State.CONFIRMED
 
 
@@ -84,7 +84,7 @@ async def test_a_manager_gives_to_their_own_organisation_and_cannot_confirm_for_
     entry = await place.record(helped(place.bert, place.library), place.bert)
     assert not entry.receivers[0].awaited
     with pytest.raises(Forbidden):
-        await place.step(entries.confirm, entry, place.bert)
+        await place.step(entry_steps.confirm, entry, place.bert)
 
 
 async def test_a_buddy_records_on_behalf(place: MillRoad) -> None:
@@ -178,7 +178,7 @@ async def test_a_member_of_another_community_is_nobody_here(place: MillRoad) -> 
     with pytest.raises(NotFound):
         await place.entry(entry.id, stranger)
     with pytest.raises(NotFound):
-        await place.step(entries.confirm, entry, stranger)
+        await place.step(entry_steps.confirm, entry, stranger)
 
 
 async def test_what_has_not_happened_yet_is_not_recorded(place: MillRoad) -> None:
@@ -226,8 +226,8 @@ async def test_the_same_sheet_sent_twice_is_one_entry(place: MillRoad) -> None:
 
 async def test_confirming_twice_is_confirming_once(place: MillRoad) -> None:
     entry = await place.record(helped(place.ana, place.bert), place.ana)
-    await place.step(entries.confirm, entry, place.bert)
-    again = await place.step(entries.confirm, entry, place.bert, now=at(minutes=9))
+    await place.step(entry_steps.confirm, entry, place.bert)
+    again = await place.step(entry_steps.confirm, entry, place.bert, now=at(minutes=9))
     assert again.receivers[0].confirmed_at == at(minutes=5).at
     kinds = [step.kind for step in await place.story(entry)]
     assert kinds == [StepKind.RECORDED, StepKind.CONFIRMED]
@@ -244,27 +244,32 @@ async def test_an_entry_is_confirmed_once_all_who_were_asked_have_answered(
         DAY,
     )
     entry = await place.record(new, place.ana)
-    half = await place.step(entries.confirm, entry, place.bert)
+    half = await place.step(entry_steps.confirm, entry, place.bert)
     assert half.state is State.RECORDED
-    whole = await place.step(entries.confirm, entry, place.dora)
+    whole = await place.step(entry_steps.confirm, entry, place.dora)
     assert whole.state is State.CONFIRMED
 
 
 async def test_a_dispute_needs_words_and_waits_for_a_coordinator(place: MillRoad) -> None:
     entry = await place.record(helped(place.ana, place.bert), place.ana)
     with pytest.raises(ReasonMissing):
-        await place.step(entries.dispute, entry, place.bert, "  ")
-    disputed = await place.step(entries.dispute, entry, place.bert, "It was half an hour.")
+        await place.step(entry_steps.dispute, entry, place.bert, "  ")
+    disputed = await place.step(entry_steps.dispute, entry, place.bert, "It was half an hour.")
     assert disputed.state is State.DISPUTED
-    answered = await place.step(entries.answer, entry, place.ana, "We had tea as well.")
+    answered = await place.step(entry_steps.answer, entry, place.ana, "We had tea as well.")
     assert answered.state is State.DISPUTED
-    agreed = await place.step(entries.confirm, entry, place.bert)
+    agreed = await place.step(entry_steps.confirm, entry, place.bert)
     assert agreed.state is State.CONFIRMED
 
 
 async def test_strangers_neither_see_nor_answer_an_entry(place: MillRoad) -> None:
     entry = await place.record(helped(place.carla, place.bert), place.carla)
-    for verb in (entries.confirm, entries.dispute, entries.answer, entries.withdraw):
+    for verb in (
+        entry_steps.confirm,
+        entry_steps.dispute,
+        entry_steps.answer,
+        entry_steps.withdraw,
+    ):
         with pytest.raises(NotFound):
             await place.step(verb, entry, place.ana, "Hello")
     with pytest.raises(NotFound):
@@ -277,26 +282,26 @@ async def test_strangers_neither_see_nor_answer_an_entry(place: MillRoad) -> Non
 async def test_a_question_goes_back_to_whoever_wrote_it_down(place: MillRoad) -> None:
     entry = await place.record(helped(place.ana, place.bert), place.ana)
     with pytest.raises(ReasonMissing):
-        await place.step(entries.return_with_question, entry, place.carla)
+        await place.step(entry_steps.return_with_question, entry, place.carla)
     with pytest.raises(Forbidden):
-        await place.step(entries.return_with_question, entry, place.bert, "Really?")
-    returned = await place.step(entries.return_with_question, entry, place.carla, "Which day?")
+        await place.step(entry_steps.return_with_question, entry, place.bert, "Really?")
+    returned = await place.step(entry_steps.return_with_question, entry, place.carla, "Which day?")
     assert returned.state is State.RETURNED
     async with place.db.read() as conn:
         waiting = await entries.waiting_for(conn, place.id, place.ana.id, 10)
         assert [one.id for one in waiting] == [entry.id]
         assert await entries.waiting_for(conn, place.id, place.bert.id, 10) == []
     with pytest.raises(Forbidden):
-        await place.step(entries.answer, entry, place.bert, "Monday.")
-    answered = await place.step(entries.answer, entry, place.ana, "Monday.")
+        await place.step(entry_steps.answer, entry, place.bert, "Monday.")
+    answered = await place.step(entry_steps.answer, entry, place.ana, "Monday.")
     assert answered.state is State.RECORDED
 
 
 async def test_a_changed_entry_is_asked_about_again(place: MillRoad) -> None:
     entry = await place.record(helped(place.ana, place.bert), place.ana)
-    await place.step(entries.confirm, entry, place.bert)
+    await place.step(entry_steps.confirm, entry, place.bert)
     async with place.db.write() as conn:
-        changed = await entries.change(
+        changed = await recording.change(
             conn,
             place.id,
             entry.id,
@@ -319,7 +324,7 @@ async def test_only_the_recorder_changes_an_entry_and_only_while_it_waits(
     async def change(by: Any) -> None:
         async with place.db.write() as conn:
             new = helped(place.ana, place.bert, 90)
-            await entries.change(conn, place.id, entry.id, new, by=by.id, now=at())
+            await recording.change(conn, place.id, entry.id, new, by=by.id, now=at())
 
     for by in (place.bert, place.carla):
         with pytest.raises(Forbidden):
@@ -333,24 +338,24 @@ async def test_the_recorder_or_a_coordinator_takes_an_entry_back(place: MillRoad
     for by in (place.ana, place.carla):
         entry = await place.record(helped(place.ana, place.bert), place.ana)
         with pytest.raises(Forbidden):
-            await place.step(entries.withdraw, entry, place.bert)
-        taken = await place.step(entries.withdraw, entry, by)
+            await place.step(entry_steps.withdraw, entry, place.bert)
+        taken = await place.step(entry_steps.withdraw, entry, by)
         assert taken.state is State.WITHDRAWN
         assert not any(part.awaited for part in taken.parts)
-        assert await place.step(entries.withdraw, entry, by) == taken
+        assert await place.step(entry_steps.withdraw, entry, by) == taken
     with pytest.raises(WrongState):
-        await place.step(entries.confirm, entry, place.bert)
+        await place.step(entry_steps.confirm, entry, place.bert)
 
 
 async def test_declining_needs_a_reason_and_is_the_end(place: MillRoad) -> None:
     entry = await place.record(helped(place.ana, place.bert), place.ana)
     with pytest.raises(ReasonMissing):
-        await place.step(entries.decline, entry, place.carla)
+        await place.step(entry_steps.decline, entry, place.carla)
     with pytest.raises(Forbidden):
-        await place.step(entries.decline, entry, place.bert, "No.")
-    declined = await place.step(entries.decline, entry, place.carla, "This was paid work.")
+        await place.step(entry_steps.decline, entry, place.bert, "No.")
+    declined = await place.step(entry_steps.decline, entry, place.carla, "This was paid work.")
     assert declined.state is State.DECLINED
-    for verb in (entries.dispute, entries.answer, entries.withdraw):
+    for verb in (entry_steps.dispute, entry_steps.answer, entry_steps.withdraw):
         with pytest.raises(WrongState):
             await place.step(verb, entry, place.ana, "But…")
     assert (await place.story(entry))[-1].words == "This was paid work."
@@ -361,23 +366,25 @@ async def test_a_posted_entry_may_be_disputed_for_some_days_and_is_kept_with_wor
 ) -> None:
     entry = await place.record(helped(place.ana, place.bert), place.ana)
     await place.approve(entry)
-    contested = await place.step(entries.dispute, entry, place.bert, "Not me.", at(days=7, hours=1))
+    contested = await place.step(
+        entry_steps.dispute, entry, place.bert, "Not me.", at(days=7, hours=1)
+    )
     assert (contested.state, contested.contested) == (State.APPROVED, True)
     with pytest.raises(ReasonMissing):
-        await place.step(entries.keep, entry, place.carla)
-    kept = await place.step(entries.keep, entry, place.carla, "We spoke.", at(days=8))
+        await place.step(entry_steps.keep, entry, place.carla)
+    kept = await place.step(entry_steps.keep, entry, place.carla, "We spoke.", at(days=8))
     assert (kept.state, kept.contested) == (State.APPROVED, False)
     with pytest.raises(WrongState):
-        await place.step(entries.dispute, entry, place.bert, "Still.", at(days=9))
+        await place.step(entry_steps.dispute, entry, place.bert, "Still.", at(days=9))
     await place.assert_sound()
 
 
 async def test_nobody_keeps_an_entry_they_gained_from(place: MillRoad) -> None:
     entry = await place.record(helped(place.carla, place.bert), place.carla)
     await place.approve(entry, place.dora)
-    await place.step(entries.dispute, entry, place.bert, "Not me.", at(hours=3))
+    await place.step(entry_steps.dispute, entry, place.bert, "Not me.", at(hours=3))
     with pytest.raises(OwnGain):
-        await place.step(entries.keep, entry, place.carla, "It was.")
+        await place.step(entry_steps.keep, entry, place.carla, "It was.")
 
 
 async def test_a_paused_member_answers_nothing(place: MillRoad) -> None:
@@ -385,7 +392,7 @@ async def test_a_paused_member_answers_nothing(place: MillRoad) -> None:
     async with place.db.write() as conn:
         await members.pause(conn, place.id, place.bert.id, by=place.bert.id, now=at())
     with pytest.raises(ReadOnlyMember):
-        await place.step(entries.confirm, entry, place.bert)
+        await place.step(entry_steps.confirm, entry, place.bert)
     assert (await place.entry(entry.id, place.bert)).id == entry.id
 
 
@@ -398,7 +405,7 @@ async def test_lists_of_what_waits(place: MillRoad) -> None:
         for_ana = await entries.waiting_for(conn, place.id, place.ana.id, 10)
         of_ana = await entries.waiting_of(conn, place.id, place.ana.id, 10)
         recent = await entries.recent_of(conn, place.id, place.ana.id, 2)
-        waiting = await entries.recent_of(conn, place.id, place.ana.id, 9, states=entries.OPEN)
+        waiting = await entries.recent_of(conn, place.id, place.ana.id, 9, states=OPEN)
     assert [entry.id for entry in for_ana] == [theirs.id]
     assert [entry.id for entry in of_ana] == [mine.id]
     assert [entry.id for entry in recent] == [done.id, theirs.id]

@@ -13,7 +13,7 @@ import pytest
 from ledger import Minutes
 from tests.timebank.factories import a_member, at
 from tests.timebank.scenes import MillRoad, counted, helped, mill_road
-from timebank import entries, inbox
+from timebank import entry_steps, inbox
 from timebank.agreements import Approval, OtherSide
 from timebank.db import Database
 from timebank.errors import Forbidden, NotConfirmed, NotFound, OwnGain, ReasonMissing
@@ -46,12 +46,12 @@ async def test_each_row_says_why_it_is_here_and_what_stands_in_its_way(
     fine = await place.record(helped(place.ana, place.bert), place.ana)
     own = await place.record(helped(place.carla, place.bert), place.carla, at(minutes=1))
     disputed = await place.record(helped(place.ana, place.bert), place.ana, at(minutes=2))
-    await place.step(entries.dispute, disputed, place.bert, "No.")
+    await place.step(entry_steps.dispute, disputed, place.bert, "No.")
     contested = await place.record(helped(place.ana, place.dora), place.ana, at(minutes=3))
     await place.approve(contested)
-    await place.step(entries.dispute, contested, place.dora, "No.", at(hours=2))
+    await place.step(entry_steps.dispute, contested, place.dora, "No.", at(hours=2))
     returned = await place.record(helped(place.ana, place.bert), place.ana, at(minutes=4))
-    await place.step(entries.return_with_question, returned, place.carla, "When?")
+    await place.step(entry_steps.return_with_question, returned, place.carla, "When?")
     found = await look(place)
     rows = [
         (row.entry.id, row.why_here, row.may_approve, type(row.why_not)) for row in found.entries
@@ -72,7 +72,7 @@ async def test_unconfirmed_entries_wait_where_the_agreement_asks(place: MillRoad
     assert (row.may_approve, type(row.why_not)) == (False, NotConfirmed)
     (row,) = (await look(place, now=at(days=7))).entries
     assert row.may_approve  # silence agrees
-    await place.step(entries.confirm, entry, place.bert)
+    await place.step(entry_steps.confirm, entry, place.bert)
     (row,) = (await look(place)).entries
     assert row.may_approve
 

@@ -12,7 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from ledger.sql import metadata
 from tests.timebank.conftest import complete
 from tests.timebank.factories import a_community, a_member, at
-from timebank import migrate, people
+from tests.timebank.scenes import helped, mill_road
+from timebank import entry_steps, migrate, people
 from timebank.communities import communities
 from timebank.config import Settings
 from timebank.db import Database
@@ -139,7 +140,19 @@ async def test_append_only_tables_have_their_guards(db: Database, table: str) ->
     )
     async with db.read() as conn:
         found = (await conn.execute(text(query), {"table": table})).scalar_one()
-    assert found == 3  # no update, no delete, and no replacing (SQLite) or truncating
+    # No update, no delete, no replacing (SQLite) or truncating; and a step's words only erased.
+    assert found == (4 if table == "step" else 3)
+
+
+async def test_a_steps_words_are_erased_and_not_rewritten(db: Database) -> None:
+    road = await mill_road(db)
+    entry = await road.record(helped(road.ana, road.bert), road.ana)
+    await road.step(entry_steps.dispute, entry, road.bert, "It was shorter.")
+    with pytest.raises(IntegrityError, match="kept as it was written"):
+        async with db.write() as conn:
+            await conn.execute(text("UPDATE step SET words = 'It was longer.'"))
+    async with db.write() as conn:
+        await conn.execute(text("UPDATE step SET words = ''"))
 
 
 async def test_entries_cannot_be_deleted(db: Database) -> None:

@@ -17,6 +17,7 @@ from tests.timebank.scenes import MillRoad, helped, mill_road
 from timebank import (
     buddies,
     entries,
+    entry_steps,
     invitations,
     mail,
     members,
@@ -117,7 +118,7 @@ async def scene(db: Database) -> Scene:
     written = await road.record(helped(canary, road.ana, 90, note=CANARIES["note"]), canary)
     await road.approve(written)
     theirs = await road.record(helped(road.bert, canary, 30, note="Bert's own words"), road.bert)
-    await road.step(entries.dispute, theirs, canary, CANARIES["words"])
+    await road.step(entry_steps.dispute, theirs, canary, CANARIES["words"])
     await road.approve(theirs, words="They talked about it.")
     return Scene(road, canary)
 
@@ -206,7 +207,7 @@ async def test_entries_that_wait_come_first(scene: Scene) -> None:
         await scene.close()
     assert refused.value.count == 1
     assert await scene.found() == set(CANARIES)
-    await scene.road.step(entries.withdraw, waiting, scene.canary)
+    await scene.road.step(entry_steps.withdraw, waiting, scene.canary)
     await scene.close()
 
 

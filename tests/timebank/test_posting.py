@@ -17,7 +17,7 @@ from ledger.errors import AccountClosed, FloorReached
 from ledger.sql import read, store
 from tests.timebank.factories import a_member, at
 from tests.timebank.scenes import DAY, MillRoad, counted, helped, mill_road
-from timebank import agreements, audit, entries, members, posting, statements
+from timebank import agreements, audit, entry_steps, members, posting, statements
 from timebank.agreements import Approval, OtherSide, Silence
 from timebank.db import Database
 from timebank.entry import Kind, NewEntry, Share, State, StepKind
@@ -119,7 +119,7 @@ async def test_the_other_sides_word_stands_in_where_there_is_one_coordinator(
     assert why(await place.approve(entry, place.stella)) is OwnGain
     await place.agree(sole_coordinator=True)
     assert why(await place.approve(entry, place.stella)) is OwnGain  # Bert has not said a word
-    await place.step(entries.confirm, entry, place.bert)
+    await place.step(entry_steps.confirm, entry, place.bert)
     assert isinstance(await place.approve(entry, place.stella), Done)
     assert (await place.story(entry))[-1].stood_in
     await place.assert_sound()
@@ -147,7 +147,7 @@ async def test_where_the_other_side_confirms_an_unconfirmed_entry_waits(
     assert why(await place.approve(entry)) is NotConfirmed
     assert why(await place.approve(entry, now=at(days=30))) is NotConfirmed
     assert isinstance(await place.approve(unreachable), Done)
-    await place.step(entries.confirm, entry, place.bert)
+    await place.step(entry_steps.confirm, entry, place.bert)
     assert isinstance(await place.approve(entry), Done)
 
 
@@ -161,7 +161,7 @@ async def test_silence_agrees_once_the_days_have_passed(place: MillRoad) -> None
 
 async def test_a_disputed_entry_is_approved_with_words_only(place: MillRoad) -> None:
     entry = await place.record(helped(place.ana, place.bert), place.ana)
-    await place.step(entries.dispute, entry, place.bert, "It was half an hour.")
+    await place.step(entry_steps.dispute, entry, place.bert, "It was half an hour.")
     assert why(await place.approve(entry)) is ReasonMissing
     assert isinstance(await place.approve(entry, words="Both were there."), Done)
     assert (await place.story(entry))[-1].words == "Both were there."
@@ -169,9 +169,9 @@ async def test_a_disputed_entry_is_approved_with_words_only(place: MillRoad) -> 
 
 async def test_what_is_no_longer_open_is_not_approved(place: MillRoad) -> None:
     for verb, words in (
-        (entries.withdraw, ""),
-        (entries.decline, "No."),
-        (entries.return_with_question, "When?"),
+        (entry_steps.withdraw, ""),
+        (entry_steps.decline, "No."),
+        (entry_steps.return_with_question, "When?"),
     ):
         entry = await place.record(helped(place.ana, place.bert), place.ana)
         await place.step(verb, entry, place.carla, words)
@@ -355,7 +355,7 @@ async def test_what_the_agreement_lets_through_needs_no_coordinator(place: MillR
     unasked = await place.record(helped(place.bert, place.ines), place.bert)
     commons = await place.record(helped(place.bert, place.commons), place.bert)
     for entry in (agreed, long):
-        await place.step(entries.confirm, entry, place.bert)
+        await place.step(entry_steps.confirm, entry, place.bert)
     verdicts = await posting.post_agreed(place.db, now=at(hours=1))
     assert verdicts == [Done(agreed.id, 1, replayed=False)]
     step = (await place.story(agreed))[-1]
@@ -372,7 +372,7 @@ async def test_nothing_goes_by_itself_where_a_coordinator_approves_all(
     place: MillRoad,
 ) -> None:
     entry = await place.record(helped(place.ana, place.bert), place.ana)
-    await place.step(entries.confirm, entry, place.bert)
+    await place.step(entry_steps.confirm, entry, place.bert)
     assert await posting.post_agreed(place.db, now=at(days=30)) == []
 
 

@@ -15,7 +15,7 @@ from ledger import Minutes
 from ledger.sql import read, store
 from tests.timebank.factories import at
 from tests.timebank.scenes import MillRoad, helped, mill_road
-from timebank import entries
+from timebank import entries, entry_steps
 from timebank.db import Database
 from timebank.entry import State
 from timebank.errors import WrongState
@@ -64,7 +64,7 @@ async def test_approving_and_taking_back_at_once_has_one_winner(place: MillRoad)
         entry = await place.record(helped(place.ana, place.bert, 60 + 15 * round_), place.ana)
         verdict, withdrawn = await asyncio.gather(
             place.approve(entry),
-            place.step(entries.withdraw, entry, place.ana),
+            place.step(entry_steps.withdraw, entry, place.ana),
             return_exceptions=True,
         )
         now = await place.entry(entry.id)
@@ -79,7 +79,7 @@ async def test_approving_and_taking_back_at_once_has_one_winner(place: MillRoad)
 async def test_an_approval_waits_for_a_step_that_is_being_taken(place: MillRoad) -> None:
     entry = await place.record(helped(place.ana, place.bert), place.ana)
     async with place.db.write() as conn:
-        await entries.withdraw(conn, place.id, entry.id, by=place.ana.id, now=at())
+        await entry_steps.withdraw(conn, place.id, entry.id, by=place.ana.id, now=at())
         approving = asyncio.create_task(place.approve(entry))
         await asyncio.sleep(0.5)
         assert not approving.done()
@@ -92,8 +92,8 @@ async def test_an_approval_waits_for_a_step_that_is_being_taken(place: MillRoad)
 async def test_two_steps_at_once_are_taken_one_after_the_other(place: MillRoad) -> None:
     entry = await place.record(helped(place.ana, place.bert), place.ana)
     async with place.db.write() as conn:
-        await entries.withdraw(conn, place.id, entry.id, by=place.ana.id, now=at())
-        confirming = asyncio.create_task(place.step(entries.confirm, entry, place.bert))
+        await entry_steps.withdraw(conn, place.id, entry.id, by=place.ana.id, now=at())
+        confirming = asyncio.create_task(place.step(entry_steps.confirm, entry, place.bert))
         await asyncio.sleep(0.5)
         assert not confirming.done()
     with pytest.raises(WrongState):

@@ -9,7 +9,7 @@ import pytest
 from ledger import Minutes
 from tests.timebank.factories import at
 from tests.timebank.scenes import DAY, MillRoad, helped, mill_road
-from timebank import audit, entries, inbox, posting, statements
+from timebank import audit, entries, entry_steps, inbox, posting, recording, statements
 from timebank.db import Database
 from timebank.entry import Kind, NewEntry, Share, State, StepKind
 from timebank.posting import Approve, Done
@@ -40,10 +40,10 @@ async def test_ana_gives_ines_an_hour_and_a_half(place: MillRoad) -> None:
 async def test_they_remember_it_differently(place: MillRoad) -> None:
     """Ana says two hours, Bert one. Carla asks, Ana corrects it, Bert agrees, Carla approves."""
     entry = await place.record(helped(place.ana, place.bert, 120), place.ana)
-    await place.step(entries.dispute, entry, place.bert, "It was one hour.")
-    await place.step(entries.return_with_question, entry, place.carla, "Can you look again?")
+    await place.step(entry_steps.dispute, entry, place.bert, "It was one hour.")
+    await place.step(entry_steps.return_with_question, entry, place.carla, "Can you look again?")
     async with place.db.write() as conn:
-        await entries.change(
+        await recording.change(
             conn,
             place.id,
             entry.id,
@@ -51,7 +51,7 @@ async def test_they_remember_it_differently(place: MillRoad) -> None:
             by=place.ana.id,
             now=at(minutes=9),
         )
-    await place.step(entries.confirm, entry, place.bert)
+    await place.step(entry_steps.confirm, entry, place.bert)
     assert isinstance(await place.approve(entry), Done)
     assert [step.kind for step in await place.story(entry)] == [
         StepKind.RECORDED,
@@ -115,7 +115,7 @@ async def test_carla_types_in_a_sheet_of_paper(place: MillRoad) -> None:
 async def test_a_library_gives_thanks(place: MillRoad) -> None:
     """Ana helps the Library, which gives some of its hours on to Inés."""
     favour = await place.record(helped(place.ana, place.library, 120), place.ana)
-    await place.step(entries.confirm, favour, place.bert)
+    await place.step(entry_steps.confirm, favour, place.bert)
     gift = replace(helped(place.library, place.ines, 60), kind=Kind.GRANT)
     thanks = await place.record(gift, place.bert)
     for entry in (favour, thanks):
@@ -136,7 +136,7 @@ async def test_bert_finds_a_mistake_on_his_statement(place: MillRoad) -> None:
     """It was approved in good faith. He says so within the week, and Carla undoes it."""
     entry = await place.record(helped(place.ana, place.bert), place.ana)
     await place.approve(entry)
-    await place.step(entries.dispute, entry, place.bert, "I was away.", at(days=3))
+    await place.step(entry_steps.dispute, entry, place.bert, "I was away.", at(days=3))
     async with place.db.read() as conn:
         waiting = await inbox.page(conn, place.id, by=place.carla.id)
         assert [row.entry.id for row in waiting.entries] == [entry.id]
@@ -163,7 +163,9 @@ async def test_two_communities_keep_to_themselves(place: MillRoad, db: Database)
         elsewhere = await a_community(conn, "elsewhere", name="Elsewhere")
         zora = await a_member(conn, elsewhere.id, "Zora", email="zora@example.org")
         yuri = await a_member(conn, elsewhere.id, "Yuri")
-        theirs = await entries.record(conn, elsewhere.id, helped(zora, yuri), by=zora.id, now=at())
+        theirs = await recording.record(
+            conn, elsewhere.id, helped(zora, yuri), by=zora.id, now=at()
+        )
     ours = await place.record(helped(place.ana, place.bert), place.ana)
     assert isinstance(await place.approve(ours), Done)
     verdict = await place.approve(theirs)

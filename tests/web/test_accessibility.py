@@ -1,5 +1,4 @@
-"""axe finds nothing (WCAG 2.2 A and AA) on any page, in light and in dark, and nothing scrolls
-sideways at 320 pixels.
+"""axe finds nothing (WCAG 2.2 A and AA) on any page, light or dark, and none scrolls sideways.
 
 The pages are those of the route table: a page added tomorrow is looked at too.
 """

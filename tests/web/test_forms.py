@@ -11,7 +11,7 @@ from starlette.datastructures import FormData, QueryParams, UploadFile
 
 from ledger import Minutes
 from ledger.errors import NotPositive
-from timebank.entries import Kind
+from timebank.entry import Kind
 from timebank.errors import Busy, DayAhead
 from web.forms import Form
 

@@ -28,7 +28,7 @@ from starlette.routing import Route
 from ledger import Minutes
 from ledger.sql import metadata
 from tests.timebank.factories import START, a_community, a_member
-from timebank import buddies, entries, invitations, members, migrate, posting, sessions
+from timebank import buddies, invitations, members, migrate, posting, recording, sessions
 from timebank.communities import Community
 from timebank.config import Settings
 from timebank.db import Database
@@ -234,7 +234,7 @@ async def _entry(
         NOW.at.date(),
         note=f"{canary} note",
     )
-    entry = await entries.record(conn, place.id, new, by=by, now=NOW)  # type: ignore[arg-type]
+    entry = await recording.record(conn, place.id, new, by=by, now=NOW)  # type: ignore[arg-type]
     return entry.id
 
 

@@ -12,7 +12,7 @@ from ledger import Minutes
 from ledger.sql import read
 from tests.timebank.factories import a_community, a_member
 from tests.web.conftest import served
-from timebank import agreements, books, entries, sessions
+from timebank import agreements, books, recording, sessions
 from timebank.agreements import Terms
 from timebank.communities import Community
 from timebank.config import Settings
@@ -62,7 +62,7 @@ async def _scene(db: Database, *, entries_waiting: int, hard_floor: Minutes | No
             now.at.date(),
         )
         scene.waiting = [
-            (await entries.record(conn, scene.place.id, new, by=coordinator.id, now=now)).id
+            (await recording.record(conn, scene.place.id, new, by=coordinator.id, now=now)).id
             for _ in range(entries_waiting)
         ]
     return scene

@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from ledger import Minutes
 from ledger.sql import metadata
 from tests.timebank.factories import START, a_community, a_member
-from timebank import entries, posting, sessions, statements
+from timebank import entries, posting, recording, sessions, statements
 from timebank.communities import Community
 from timebank.config import Settings
 from timebank.db import Database
@@ -111,7 +111,7 @@ class Town:
             note,
         )
         async with self.db.write() as conn:
-            return await entries.record(
+            return await recording.record(
                 conn, self.community.id, new, by=self.id(by or giver), now=self.now
             )
 
