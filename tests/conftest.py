@@ -1,14 +1,35 @@
-"""What every test may ask for: the real PostgreSQL server, the real browser, the mail server."""
+"""What every test may ask for: both databases, the real browser, the mail server."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import asyncio
+import itertools
+import os
+import shutil
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
 from tests.infrastructure import chromium, postgres, smtp
+from tests.infrastructure.postgres import Server
+from timebank import migrate
+from timebank.config import Settings
+from timebank.db import Database
+
+T = TypeVar("T")
+
+_numbers = itertools.count()
+
+
+def complete(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end on a loop of its own, whether or not one is running here."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +51,65 @@ def mail_server() -> Iterator[smtp.Sink]:
     """A mail server of the test's own."""
     with smtp.running() as sink:
         yield sink
+
+
+# Both databases at the newest schema, empty for each test: the schema is made once for a run, and
+# each test gets a copy of it.
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, to be copied."""
+    settings = Settings(data=tmp_path_factory.mktemp("template"), database_url="")
+    migrate.upgrade(settings)
+    return settings.data / "timebank.sqlite"
+
+
+@pytest.fixture(scope="session")
+def postgres_template(
+    postgres_server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The name of a migrated PostgreSQL database, to be copied."""
+    name = f"template_{os.getpid()}"
+    url = complete(postgres_server.create_database(name))
+    migrate.upgrade(Settings(data=tmp_path_factory.mktemp("postgres"), database_url=url))
+    yield name
+    complete(postgres_server.drop_database(name))
+
+
+@pytest.fixture
+def sqlite_settings(sqlite_template: Path, tmp_path: Path) -> Settings:
+    """Settings with an empty, migrated SQLite file of the test's own."""
+    settings = Settings(data=tmp_path / "data", database_url="")
+    settings.data.mkdir(mode=0o700)
+    shutil.copyfile(sqlite_template, settings.data / "timebank.sqlite")
+    return settings
+
+
+@pytest.fixture
+def postgres_settings(
+    postgres_server: Server, postgres_template: str, tmp_path: Path
+) -> Iterator[Settings]:
+    """Settings with an empty, migrated PostgreSQL database of the test's own."""
+    name = f"timebank_{os.getpid()}_{next(_numbers)}"
+    url = complete(postgres_server.create_database(name, postgres_template))
+    yield Settings(data=tmp_path / "data", database_url=url)
+    complete(postgres_server.drop_database(name))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def db_settings(request: pytest.FixtureRequest) -> Settings:
+    """Settings with an empty, migrated database: each of the two in turn."""
+    found: Settings = request.getfixturevalue(f"{request.param}_settings")
+    return found
+
+
+@pytest.fixture
+async def db(db_settings: Settings) -> AsyncIterator[Database]:
+    """An empty database, started: SQLite and PostgreSQL in turn."""
+    database = Database(db_settings)
+    await database.start()
+    try:
+        yield database
+    finally:
+        await database.stop()

@@ -12,11 +12,12 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from sqlalchemy import event, text
+from sqlalchemy import event, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
@@ -78,10 +79,12 @@ class Database:
         """
         from timebank import migrate  # migrations need settings only; imported late for start-up
 
-        async with self.write() as conn:
-            if self.is_sqlite:
-                await _assert_pragmas(conn)
-            found = await conn.run_sync(migrate.current_revision)
+        found = None
+        if not self.is_sqlite or _file(self.settings).exists():
+            async with self.write() as conn:
+                if self.is_sqlite:
+                    await _assert_pragmas(conn)
+                found = await conn.run_sync(migrate.current_revision)
         if found != migrate.head():
             raise SchemaMismatch(
                 f"The database is at schema {found or 'none'}, this program needs "
@@ -128,6 +131,11 @@ class Database:
             turn = self._turns[community] = asyncio.Lock()
         async with turn:
             yield
+
+
+def _file(settings: Settings) -> Path:
+    """Where the SQLite database lies."""
+    return Path(make_url(settings.url).database or "")
 
 
 def _postgres_engine(url: str) -> AsyncEngine:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from ledger.sql import metadata
-from tests.timebank.conftest import complete
+from tests.conftest import complete
 from tests.timebank.factories import a_community, a_member, at
 from tests.timebank.scenes import helped, mill_road
 from timebank import entry_steps, migrate, people

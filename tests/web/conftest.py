@@ -15,13 +15,6 @@ import uvicorn
 from httpx2 import ASGITransport, AsyncClient
 from starlette.applications import Starlette
 
-from tests.timebank.conftest import (
-    db_settings,
-    postgres_settings,
-    postgres_template,
-    sqlite_settings,
-    sqlite_template,
-)
 from tests.timebank.factories import START
 from tests.web.town import Town, built
 from timebank import people, sessions
@@ -30,14 +23,6 @@ from timebank.db import Database
 from timebank.moment import Moment
 from web.access import cookie_name
 from web.app import create_app
-
-__all__ = [
-    "db_settings",
-    "postgres_settings",
-    "postgres_template",
-    "sqlite_settings",
-    "sqlite_template",
-]
 
 BASE = "http://127.0.0.1:8000"
 

@@ -161,7 +161,7 @@ CROSS_SITE = [
     ("POST", {"origin": "null"}, True),
     ("POST", {"origin": ""}, True),
     ("POST", {"cookie": "session=x"}, True),
-    ("POST", {}, False),
+    ("POST", {}, True),
     ("DELETE", {"sec-fetch-site": "cross-site"}, True),
     ("PUT", {"origin": "http://evil.example"}, True),
 ]
