@@ -120,11 +120,17 @@ def faults(language: str) -> list[str]:
             found.append(f"no longer said: {message.id!r}")
         elif message.fuzzy:
             found.append(f"doubtful: {message.id!r}")
-        elif not all(message.string if message.pluralizable else [message.string]):
+        elif not _translated(message):
             found.append(f"not translated: {message.id!r}")
         else:
             found += [f"{fault}: {message.id!r}" for fault in message.check(catalog)]
     return found
+
+
+def _translated(message: Message) -> bool:
+    """Whether every form of the sentence is there: one, or one for each plural."""
+    forms = message.string if isinstance(message.string, tuple | list) else [message.string]
+    return all(forms)
 
 
 def _entry(catalog: Catalog, message: Message) -> Message | None:

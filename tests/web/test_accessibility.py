@@ -1,6 +1,6 @@
 """axe finds nothing (WCAG 2.2 A and AA) on any page, light or dark, and none scrolls sideways.
 
-The pages are those of the route table: a page added tomorrow is looked at too.
+Text has at least 18 pixels, and what one presses at least 44. The pages are those of the route table: a page added tomorrow is looked at too.
 """
 
 from __future__ import annotations
@@ -33,6 +33,19 @@ NO_PAGES = {
 RULES = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 }
+
+SMALL_TARGETS = """[...document.querySelectorAll('a, button, summary, select, input:not([type=hidden])')]
+  .map(one => one.closest('label') ?? one)
+  .filter(one => one.checkVisibility() && getComputedStyle(one).clipPath === 'none')
+  .filter(one => !(one.matches('a') && one.closest('p:not(.others p), blockquote, .letter')))
+  .filter(one => one.getBoundingClientRect().height < 43.9)
+  .map(one => `${one.localName} “${one.textContent.trim().slice(0, 30)}”`)"""
+"""What is too low to be pressed by a trembling hand; links within a sentence are as high as it is."""
+
+SMALL_TEXT = """[...document.querySelectorAll('body *')]
+  .filter(one => [...one.childNodes].some(part => part.nodeType === 3 && part.data.trim()))
+  .filter(one => one.checkVisibility() && parseFloat(getComputedStyle(one).fontSize) < 17.9)
+  .map(one => `${one.localName} “${one.textContent.trim().slice(0, 30)}”`)"""
 
 
 def _paths(world: World) -> dict[str, str]:
@@ -117,6 +130,8 @@ async def _findings(page: Page, path: str) -> list[str]:
     wide = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     if wide > 0:
         found.append(f"is {wide} pixels wider than the phone")
+    found += [f"lower than 44 pixels: {one}" for one in await page.evaluate(SMALL_TARGETS)]
+    found += [f"smaller than 18 pixels: {one}" for one in await page.evaluate(SMALL_TEXT)]
     result = await Axe().run(page, options=RULES)
     for violation in result.response["violations"]:
         where = "; ".join(node["target"][0] for node in violation["nodes"][:3])
