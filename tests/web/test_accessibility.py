@@ -1,6 +1,7 @@
 """axe finds nothing (WCAG 2.2 A and AA) on any page, light or dark, and none scrolls sideways.
 
-Text has at least 18 pixels, and what one presses at least 44. The pages are those of the route table: a page added tomorrow is looked at too.
+Text has at least 18 pixels, and what one presses at least 44. The pages are those of the route
+table: a page added tomorrow is looked at too.
 """
 
 from __future__ import annotations
@@ -34,13 +35,14 @@ RULES = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 }
 
-SMALL_TARGETS = """[...document.querySelectorAll('a, button, summary, select, input:not([type=hidden])')]
+SMALL_TARGETS = """
+[...document.querySelectorAll('a, button, summary, select, input:not([type=hidden])')]
   .map(one => one.closest('label') ?? one)
   .filter(one => one.checkVisibility() && getComputedStyle(one).clipPath === 'none')
   .filter(one => !(one.matches('a') && one.closest('p:not(.others p), blockquote, .letter')))
   .filter(one => one.getBoundingClientRect().height < 43.9)
   .map(one => `${one.localName} “${one.textContent.trim().slice(0, 30)}”`)"""
-"""What is too low to be pressed by a trembling hand; links within a sentence are as high as it is."""
+"""What a trembling hand would miss; links within a sentence are as high as the sentence."""
 
 SMALL_TEXT = """[...document.querySelectorAll('body *')]
   .filter(one => [...one.childNodes].some(part => part.nodeType === 3 && part.data.trim()))
