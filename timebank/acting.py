@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from timebank.errors import NotFound, ReadOnlyMember
-from timebank.members import Member, MemberKind, Role, Status, buddies, members
+from timebank.members import Member, MemberKind, Role, Status, as_member, buddies, members
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ async def find(conn: AsyncConnection, community: UUID, ids: Iterable[UUID]) -> d
     for row in await conn.execute(query):
         actor = found.get(row.id)
         if actor is None:
-            actor = Actor(_member(row), frozenset(), frozenset())
+            actor = Actor(as_member(row), frozenset(), frozenset())
         if row.other_id is not None:
             manages = {row.other_id} if row.other_kind == MemberKind.ORGANISATION else set()
             actor = Actor(actor.member, actor.acts_for | {row.other_id}, actor.manages | manages)
@@ -107,17 +106,4 @@ async def coordinators(conn: AsyncConnection, community: UUID) -> int:
             )
         )
         or 0
-    )
-
-
-def _member(row: Any) -> Member:
-    return Member(
-        row.community_id,
-        row.id,
-        MemberKind(row.kind),
-        row.person_id,
-        row.name,
-        row.area,
-        Role(row.role),
-        Status(row.status),
     )

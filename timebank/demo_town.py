@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger import Minutes
 from timebank import (
     agreements,
+    applications,
     buddies,
     communities,
     entry_steps,
@@ -307,13 +308,14 @@ async def ask_to_join(town: Town) -> None:
     """A few people wait to be welcomed."""
     async with town.db.write() as conn:
         for n, (name, email, about) in enumerate(town.place.applicants):
-            await members.apply(
+            await applications.apply(
                 conn,
                 town.id,
                 name=name,
                 email=email,
                 about=about,
                 language=town.place.language,
+                network=email,
                 now=town.moment(1 + n, 17),
             )
 

@@ -15,6 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from timebank import (
+    applications,
     audit,
     communities,
     credentials,
@@ -232,7 +233,7 @@ async def _join(
     elif existing is not None:
         if existing.status is not Status.APPLIED:
             raise AlreadyMember
-        member = await members.welcome_invited(conn, existing, by, now=now)
+        member = await applications.welcome_invited(conn, existing, by, now=now)
     else:
         member = await members.insert_member(
             conn,

@@ -7,7 +7,6 @@ A member's account in the book carries the member's own id.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,10 +25,7 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
     insert,
-    literal,
-    or_,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -43,16 +39,13 @@ from timebank.errors import (
     AlreadyMember,
     BadInput,
     Forbidden,
-    JoiningClosed,
     LastSteward,
     NotFound,
-    ReasonMissing,
     WrongState,
 )
 from timebank.moment import Moment
-from timebank.people import by_email, normalise, people
-from timebank.people import create as create_person
-from timebank.text import fold, like
+from timebank.people import people
+from timebank.text import fold
 
 
 class MemberKind(StrEnum):
@@ -188,32 +181,12 @@ class Profile:
     balance: Minutes
 
 
-@dataclass(frozen=True, slots=True)
-class DirectoryRow:
-    """A member in the directory."""
-
-    member: Member
-    sector: str
-    offers: str
-    wishes: str
-    has_sign_in: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """An account somebody can be named by: `label` is unique in the community."""
-
-    account_id: UUID
-    label: str
-    kind: MemberKind
-
-
 async def get(conn: AsyncConnection, community: UUID, member: UUID) -> Member:
     """The member, or `NotFound`."""
     row = (await conn.execute(_select().where(*_is(community, member)))).first()
     if row is None:
         raise NotFound("member")
-    return _member(row)
+    return as_member(row)
 
 
 async def get_many(
@@ -221,20 +194,20 @@ async def get_many(
 ) -> dict[UUID, Member]:
     """The members with these ids, as far as they are members of this community."""
     query = _select().where(members.c.community_id == community, members.c.id.in_(list(ids)))
-    return {row.id: _member(row) for row in await conn.execute(query)}
+    return {row.id: as_member(row) for row in await conn.execute(query)}
 
 
 async def of_person(conn: AsyncConnection, community: UUID, person_id: UUID) -> Member | None:
     """A person's membership of this community, whatever its status."""
     query = _select().where(members.c.community_id == community, members.c.person_id == person_id)
     row = (await conn.execute(query)).first()
-    return _member(row) if row else None
+    return as_member(row) if row else None
 
 
 async def all_of_person(conn: AsyncConnection, person_id: UUID) -> dict[UUID, Member]:
     """A person's memberships by community, whatever their status but left."""
     query = _select().where(members.c.person_id == person_id, members.c.status != Status.LEFT.value)
-    return {row.community_id: _member(row) for row in await conn.execute(query)}
+    return {row.community_id: as_member(row) for row in await conn.execute(query)}
 
 
 async def profile(conn: AsyncConnection, community: UUID, member: UUID) -> Profile:
@@ -265,7 +238,7 @@ async def profile(conn: AsyncConnection, community: UUID, member: UUID) -> Profi
     if row is None:
         raise NotFound("member")
     return Profile(
-        _member(row),
+        as_member(row),
         row.email,
         row.phone,
         row.contact_shown,
@@ -284,84 +257,12 @@ async def profile(conn: AsyncConnection, community: UUID, member: UUID) -> Profi
     )
 
 
-async def directory(
-    conn: AsyncConnection,
-    community: UUID,
-    *,
-    search: str = "",
-    include: Sequence[Status] = (Status.ACTIVE,),
-    after: tuple[str, UUID] | None = None,
-    limit: int = 50,
-) -> list[DirectoryRow]:
-    """Members by name; `search` looks in names, areas, offers and wishes.
-
-    `after` is the (`fold`ed name, id) of the last row of the page before.
-    """
-    query = (
-        select(members)
-        .where(
-            members.c.community_id == community,
-            members.c.status.in_([status.value for status in include]),
-        )
-        .order_by(members.c.name_key, members.c.id)
-        .limit(limit)
-    )
-    if search:
-        query = query.where(members.c.search_key.like(like(fold(search)), escape="\\"))
-    if after is not None:
-        # Without its type an id would be compared as another kind of value on SQLite.
-        last = tuple_(literal(after[0], Words), literal(after[1], Id))
-        query = query.where(tuple_(members.c.name_key, members.c.id) > last)
-    return [
-        DirectoryRow(_member(row), row.sector, row.offers, row.wishes, row.person_id is not None)
-        for row in await conn.execute(query)
-    ]
-
-
 async def count(conn: AsyncConnection, community: UUID, status: Status) -> int:
     """How many memberships have this status."""
     query = select(func.count()).where(
         members.c.community_id == community, members.c.status == status.value
     )
     return int((await conn.execute(query)).scalar_one())
-
-
-async def choices(conn: AsyncConnection, community: UUID, limit: int = 500) -> list[Choice]:
-    """Whom an entry can name: active members and organisations, by name, the first `limit`."""
-    query = _choosable(community).order_by(members.c.name_key, members.c.id).limit(limit)
-    return _labelled((await conn.execute(query)).all())
-
-
-async def resolve(conn: AsyncConnection, community: UUID, text: str) -> list[Choice]:
-    """Whom a typed name can mean, at most ten.
-
-    One choice when a label is written out, or when only one name has words that begin like it.
-    """
-    name, _, area = re.sub(r" \([0-9]+\)$", "", text.strip()).partition(" · ")
-    key = fold(name)
-    if not key:
-        return []
-    query = (
-        _choosable(community)
-        .where(
-            or_(
-                members.c.name_key.like(like(key)[1:], escape="\\"),
-                members.c.name_key.like("% " + like(key)[1:], escape="\\"),
-            )
-        )
-        .order_by(members.c.name_key, members.c.id)
-        .limit(50)
-    )
-    rows = (await conn.execute(query)).all()
-    written_out = [one for one in _labelled(rows) if fold(one.label) == fold(text)]
-    if len(written_out) == 1:
-        return written_out
-    exact = [row for row in rows if row.name_key == key]
-    if area:
-        exact = [row for row in exact if fold(row.area) == fold(area)] or exact
-    if len(exact) == 1:
-        return _labelled(exact)
-    return _labelled(exact or rows)[:10]
 
 
 async def add(
@@ -397,7 +298,7 @@ async def add(
         welcomed_by=by,
         now=now,
     )
-    await _note(conn, community, by, "member.added", new.id, {"kind": kind.value}, now)
+    await note(conn, community, by, "member.added", new.id, {"kind": kind.value}, now)
     return new
 
 
@@ -449,84 +350,8 @@ async def insert_member(
         )
     )
     if joined:
-        await _open_account(conn, community, id, kind, now)
+        await open_account(conn, community, id, kind, now)
     return Member(community, id, kind, person_id, name, area, role, status)
-
-
-async def apply(
-    conn: AsyncConnection,
-    community: UUID,
-    *,
-    name: str,
-    email: str,
-    about: str,
-    language: str,
-    now: Moment,
-) -> None:
-    """Ask to join. What comes back, and who is mailed, is the same whether or not we know them.
-
-    A new address becomes an application and gets a link to sign in; one that is known here gets a
-    mail that says so. Refuses with `JoiningClosed` where people come by invitation, and `BadInput`.
-    """
-    from timebank import notices, signing_in, tokens
-
-    if (await agreements.current(conn, community)).terms.joining is agreements.Joining.INVITATION:
-        raise JoiningClosed
-    if not name:
-        raise BadInput("name", "missing")
-    address = normalise(email)
-    known = await by_email(conn, address)
-    if known is not None and await of_person(conn, community, known.id) is not None:
-        await notices.known_already(conn, known, community, now=now)
-        return
-    person = known or await create_person(conn, address, language, now=now)
-    applicant = await insert_member(
-        conn,
-        community,
-        name=name,
-        status=Status.APPLIED,
-        person_id=person.id,
-        about=about,
-        now=now,
-    )
-    token = await tokens.make(
-        conn,
-        tokens.Purpose.SIGN_IN,
-        person_id=person.id,
-        lifetime=signing_in.LINK_LIFETIME,
-        now=now,
-    )
-    await _note(conn, community, applicant.id, "member.applied", applicant.id, {}, now)
-    await notices.application_received(conn, person, community, token, now=now)
-    await notices.applied(conn, community, name, now=now)
-
-
-async def welcome(
-    conn: AsyncConnection, community: UUID, id: UUID, *, by: UUID, now: Moment
-) -> None:
-    """An application becomes a membership; the welcome is mailed. Coordinators only."""
-    from timebank import notices, policy
-
-    coordinator, applicant = await get(conn, community, by), await get(conn, community, id)
-    if not policy.may_welcome(coordinator):
-        raise Forbidden("welcome")
-    await _change_status(
-        conn, applicant, (Status.APPLIED,), Status.ACTIVE, welcomed_by=by, joined_at=now.at
-    )
-    await _open_account(conn, community, id, applicant.kind, now)
-    await _note(conn, community, by, "member.welcomed", id, {}, now)
-    await notices.welcomed(conn, community, applicant, now=now)
-
-
-async def welcome_invited(
-    conn: AsyncConnection, applicant: Member, by: UUID | None, *, now: Moment
-) -> Member:
-    """Somebody who applied follows an invitation: the one who invited has welcomed them."""
-    await _change_status(
-        conn, applicant, (Status.APPLIED,), Status.ACTIVE, welcomed_by=by, joined_at=now.at
-    )
-    await _open_account(conn, applicant.community_id, applicant.id, applicant.kind, now)
-    return await get(conn, applicant.community_id, applicant.id)
 
 
 async def give_sign_in(conn: AsyncConnection, member: Member, person_id: UUID) -> None:
@@ -538,22 +363,6 @@ async def give_sign_in(conn: AsyncConnection, member: Member, person_id: UUID) -
     )
     if given.rowcount != 1:
         raise AlreadyMember
-
-
-async def refuse_application(
-    conn: AsyncConnection, community: UUID, id: UUID, *, reason: str, by: UUID, now: Moment
-) -> None:
-    """An application is turned down, with a reason that the applicant is told."""
-    from timebank import notices, policy
-
-    coordinator, applicant = await get(conn, community, by), await get(conn, community, id)
-    if not policy.may_welcome(coordinator):
-        raise Forbidden("welcome")
-    if not reason:
-        raise ReasonMissing
-    await _change_status(conn, applicant, (Status.APPLIED,), Status.LEFT, ended_at=now.at)
-    await _note(conn, community, by, "member.refused", id, {}, now)
-    await notices.application_refused(conn, community, applicant, reason, now=now)
 
 
 async def set_role(
@@ -572,15 +381,15 @@ async def set_role(
         await _refuse_last_steward(conn, member)
     await _set(conn, member, role=role.value)
     facts = {"from": member.role.value, "to": role.value}
-    await _note(conn, community, by, "member.role", id, facts, now)
+    await note(conn, community, by, "member.role", id, facts, now)
 
 
 async def pause(conn: AsyncConnection, community: UUID, id: UUID, *, by: UUID, now: Moment) -> None:
     """A membership rests: its holder looks and records nothing. By themselves or a coordinator."""
     member = await _for_status(conn, community, id, by)
     await _refuse_last_steward(conn, member)
-    await _change_status(conn, member, (Status.ACTIVE,), Status.PAUSED)
-    await _note(conn, community, by, "member.paused", id, {}, now)
+    await change_status(conn, member, (Status.ACTIVE,), Status.PAUSED)
+    await note(conn, community, by, "member.paused", id, {}, now)
 
 
 async def resume(
@@ -600,17 +409,17 @@ async def resume(
     )
     if (await conn.execute(account)).first() is None:
         raise WrongState(member.status.value, "resume")
-    await _change_status(conn, member, (Status.PAUSED, Status.LEFT), Status.ACTIVE, ended_at=None)
-    await _note(conn, community, by, "member.resumed", id, {}, now)
+    await change_status(conn, member, (Status.PAUSED, Status.LEFT), Status.ACTIVE, ended_at=None)
+    await note(conn, community, by, "member.resumed", id, {}, now)
 
 
 async def leave(conn: AsyncConnection, community: UUID, id: UUID, *, by: UUID, now: Moment) -> None:
     """A membership ends; the account and its lines stay. By themselves or a coordinator."""
     member = await _for_status(conn, community, id, by)
     await _refuse_last_steward(conn, member)
-    await _change_status(conn, member, (Status.ACTIVE, Status.PAUSED), Status.LEFT, ended_at=now.at)
+    await change_status(conn, member, (Status.ACTIVE, Status.PAUSED), Status.LEFT, ended_at=now.at)
     await _set(conn, member, role=Role.MEMBER.value)
-    await _note(conn, community, by, "member.left", id, {}, now)
+    await note(conn, community, by, "member.left", id, {}, now)
 
 
 async def edit(
@@ -658,7 +467,7 @@ async def edit(
         wishes=wishes,
     )
     if by != id:
-        await _note(conn, community, by, "member.edited", id, {}, now)
+        await note(conn, community, by, "member.edited", id, {}, now)
 
 
 async def active_with_role(
@@ -670,7 +479,7 @@ async def active_with_role(
         members.c.status == Status.ACTIVE.value,
         members.c.role.in_([role.value for role in roles]),
     )
-    return [_member(row) for row in await conn.execute(query)]
+    return [as_member(row) for row in await conn.execute(query)]
 
 
 async def _for_status(conn: AsyncConnection, community: UUID, id: UUID, by: UUID) -> Member:
@@ -684,7 +493,7 @@ async def _for_status(conn: AsyncConnection, community: UUID, id: UUID, by: UUID
     return member
 
 
-async def _change_status(
+async def change_status(
     conn: AsyncConnection, member: Member, wanted: Sequence[Status], to: Status, **values: Any
 ) -> None:
     """Move a membership on, if it still stands where the step begins."""
@@ -708,9 +517,10 @@ async def _refuse_last_steward(conn: AsyncConnection, member: Member) -> None:
         raise LastSteward
 
 
-async def _open_account(
+async def open_account(
     conn: AsyncConnection, community: UUID, id: UUID, kind: MemberKind, now: Moment
 ) -> None:
+    """Open a new member's account, with the hard floor of the agreement in force."""
     terms = (await agreements.current(conn, community)).terms
     account = AccountKind.MEMBER if kind is MemberKind.PERSON else AccountKind.ORGANISATION
     await store.open_account(conn, community, id, account, now.at, floor=terms.hard_floor)
@@ -720,7 +530,7 @@ async def _set(conn: AsyncConnection, member: Member, **values: Any) -> None:
     await conn.execute(update(members).where(*_is(member.community_id, member.id)).values(**values))
 
 
-async def _note(
+async def note(
     conn: AsyncConnection,
     community: UUID,
     by: UUID,
@@ -729,6 +539,7 @@ async def _note(
     facts: dict[str, Any],
     now: Moment,
 ) -> None:
+    """Write an act about a member into the audit."""
     await audit.write(
         conn,
         community,
@@ -746,36 +557,8 @@ def _select() -> Select[Any]:
     return select(*(members.c[name] for name in columns))
 
 
-def _choosable(community: UUID) -> Select[Any]:
-    return select(
-        members.c.id, members.c.name, members.c.name_key, members.c.area, members.c.kind
-    ).where(members.c.community_id == community, members.c.status == Status.ACTIVE.value)
-
-
-def _labelled(rows: Sequence[Any]) -> list[Choice]:
-    """Two people of one name are told apart by their areas, and by a number where that fails."""
-    keys = [row.name_key for row in rows]
-    shared = [keys.count(key) > 1 for key in keys]
-    labels = [
-        f"{row.name} · {row.area}" if twice and row.area else row.name
-        for row, twice in zip(rows, shared, strict=True)
-    ]
-    # Of several who share a name nobody is called by the bare name: it could mean any of them.
-    numbered = [
-        labels.count(label) > 1 or (twice and not row.area)
-        for row, label, twice in zip(rows, labels, shared, strict=True)
-    ]
-    return [
-        Choice(
-            row.id,
-            f"{label} ({labels[:place].count(label) + 1})" if numbered[place] else label,
-            MemberKind(row.kind),
-        )
-        for place, (row, label) in enumerate(zip(rows, labels, strict=True))
-    ]
-
-
-def _member(row: Any) -> Member:
+def as_member(row: Any) -> Member:
+    """The member in a row that has the columns of the table."""
     return Member(
         row.community_id,
         row.id,

@@ -18,6 +18,7 @@ from timebank import (
     agreements,
     buddies,
     communities,
+    directory,
     entries,
     entry_steps,
     members,
@@ -366,7 +367,7 @@ async def _sheet_page(
     status: int = 200,
 ) -> Response:
     at, _ = here(request), gettext(request)
-    people = await members.choices(conn, at.community.id)
+    people = await directory.choices(conn, at.community.id)
     for_others = await buddies.records_for(conn, at.community.id, at.me.id)
     categories = await communities.categories_of(conn, at.community.id)
     return page(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from timebank import agreements, communities, members
+from timebank import agreements, applications, communities
 from timebank.agreements import Joining
 from timebank.errors import TimebankError
 from web.forms import Form
 from web.pages import gettext, language, now, page, person, read, see_other, write
+from web.visitor import network
 
 
 async def new(request: Request) -> Response:
@@ -33,13 +34,14 @@ async def create(request: Request) -> Response:
         try:
             async with write(request) as conn:
                 community = await communities.by_slug(conn, request.path_params["slug"])
-                await members.apply(
+                await applications.apply(
                     conn,
                     community.id,
                     name=name,
                     email=email,
                     about=about,
                     language=language(request),
+                    network=network(request),
                     now=now(request),
                 )
         except TimebankError as error:

@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from timebank import buddies, members, policy, statements
+from timebank import applications, buddies, directory, members, policy, statements
+from timebank.directory import DirectoryRow
 from timebank.errors import Forbidden, NotFound
-from timebank.members import DirectoryRow, Member, MemberKind, Profile, Role, Status
+from timebank.members import Member, MemberKind, Profile, Role, Status
 from timebank.moment import Moment
 from timebank.text import fold
 from web.attempt import attempt
@@ -35,7 +36,7 @@ async def index(request: Request) -> Response:
     everyone = coordinates and form.flag("all")
     last = form.id("after", required=False)
     async with read(request) as conn:
-        rows = await members.directory(
+        rows = await directory.page(
             conn,
             at.community.id,
             search=search,
@@ -143,7 +144,7 @@ async def update(request: Request) -> Response:
 async def welcome(request: Request) -> Response:
     """Let somebody in who asked to join."""
     form = Form(await request.form())
-    return await _change(request, form, members.welcome, gettext(request)("Welcomed."))
+    return await _change(request, form, applications.welcome, gettext(request)("Welcomed."))
 
 
 async def decline(request: Request) -> Response:
@@ -154,7 +155,7 @@ async def decline(request: Request) -> Response:
     async def refuse(
         conn: AsyncConnection, community: UUID, id: UUID, *, by: UUID, now: Moment
     ) -> None:
-        await members.refuse_application(conn, community, id, reason=reason, by=by, now=now)
+        await applications.refuse(conn, community, id, reason=reason, by=by, now=now)
 
     return await _change(request, form, refuse, gettext(request)("We tell them."), to="inbox:index")
 
@@ -205,7 +206,7 @@ async def add_buddy(request: Request) -> Response:
     name = form.text("buddy", limit=100)
     consent = form.text("consent", limit=500, lines=True)
     async with read(request) as conn:
-        found = await members.resolve(conn, at.community.id, name) if name else []
+        found = await directory.resolve(conn, at.community.id, name) if name else []
     people = [choice for choice in found if choice.account_id != at.community.commons_id]
     if name and len(people) != 1:
         form.mistake("buddy", _("Choose one name from the list."))
@@ -270,7 +271,7 @@ async def _profile_page(request: Request, form: Form, *, status: int = 200) -> R
         helpers = await buddies.of(conn, at.community.id, member.id)
         helped = await buddies.records_for(conn, at.community.id, member.id)
         may_edit = policy.may_edit_member(at.me, member)
-        people = await members.choices(conn, at.community.id) if may_edit else []
+        people = await directory.choices(conn, at.community.id) if may_edit else []
         sees_statement = await statements.may_see(conn, at.community.id, member.id, by=at.me.id)
     return page(
         request,

@@ -14,10 +14,11 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import ZERO, Minutes
-from timebank import members
+from timebank import directory
 from timebank.communities import Community
+from timebank.directory import Choice
 from timebank.entry import Entry, Kind, NewEntry, Part, Share, Side
-from timebank.members import Choice, Member
+from timebank.members import Member
 from timebank.text import fold
 from web.forms import Form
 from web.stories import Gettext
@@ -193,7 +194,7 @@ async def _look_up_side(
 async def _look_up_row(
     conn: AsyncConnection, community: Community, row: Row, name: str, form: Form, _: Gettext
 ) -> Row:
-    choices = tuple(await members.resolve(conn, community.id, name))
+    choices = tuple(await directory.resolve(conn, community.id, name))
     picked = form.id(f"{row.field}-is", required=False)
     for choice in choices:
         if choice.account_id == picked or (len(choices) == 1 and _surely(name, choice)):

@@ -13,7 +13,7 @@ from ledger import AccountKind
 from ledger.sql import read
 from tests.timebank.factories import a_community, a_member, a_person, at
 from tests.timebank.scenes import MillRoad, mill_road
-from timebank import audit, members
+from timebank import applications, audit, directory, members
 from timebank.agreements import Joining
 from timebank.db import Database
 from timebank.errors import (
@@ -23,6 +23,7 @@ from timebank.errors import (
     LastSteward,
     NotFound,
     ReasonMissing,
+    TooManyTries,
     WrongState,
 )
 from timebank.members import Member, MemberKind, Role, Status
@@ -64,13 +65,14 @@ async def _acts(road: MillRoad) -> list[str]:
 
 async def _apply(road: MillRoad, email: str = "noor@example.org", **more: Any) -> None:
     wanted = {"name": "Noor", "about": "I moved in last week.", "language": "es"} | more
+    wanted = {"network": "198.51.100.7"} | wanted
     async with road.db.write() as conn:
-        await members.apply(conn, road.id, email=email, now=at(), **wanted)
+        await applications.apply(conn, road.id, email=email, now=at(), **wanted)
 
 
 async def _applicant(road: MillRoad) -> Member:
     async with road.db.read() as conn:
-        (row,) = await members.directory(conn, road.id, include=(Status.APPLIED,))
+        (row,) = await directory.page(conn, road.id, include=(Status.APPLIED,))
     return row.member
 
 
@@ -128,8 +130,8 @@ async def test_who_asks_to_join_waits_without_an_account_until_welcomed(road: Mi
     noor = await _applicant(road)
     async with road.db.read() as conn:
         assert noor.id not in await read.accounts(conn, road.id)
-        assert noor.name not in [one.label for one in await members.choices(conn, road.id)]
-    await _do(road, members.welcome, noor, road.carla)
+        assert noor.name not in [one.label for one in await directory.choices(conn, road.id)]
+    await _do(road, applications.welcome, noor, road.carla)
     assert (await _now(road, noor)).status is Status.ACTIVE
     async with road.db.read() as conn:
         assert noor.id in await read.accounts(conn, road.id)
@@ -163,7 +165,7 @@ async def test_a_member_who_asks_to_join_is_mailed_and_nothing_changes(road: Mil
     assert (await _now(road, road.ana)).name == "Ana Lima"
     assert [address for address, _ in await _mails(road)] == ["ana@example.org"]
     async with road.db.read() as conn:
-        assert await members.directory(conn, road.id, include=(Status.APPLIED,)) == []
+        assert await directory.page(conn, road.id, include=(Status.APPLIED,)) == []
 
 
 async def test_who_signs_in_elsewhere_here_applies_with_the_same_sign_in(road: MillRoad) -> None:
@@ -185,8 +187,8 @@ async def test_an_application_is_turned_down_with_a_reason_they_are_told(road: M
     await _apply(road)
     noor = await _applicant(road)
     with pytest.raises(ReasonMissing):
-        await _do(road, members.refuse_application, noor, road.carla, reason="")
-    await _do(road, members.refuse_application, noor, road.carla, reason="Too far away.")
+        await _do(road, applications.refuse, noor, road.carla, reason="")
+    await _do(road, applications.refuse, noor, road.carla, reason="Too far away.")
     assert (await _now(road, noor)).status is Status.LEFT
     async with road.db.read() as conn:
         rows = await conn.execute(
@@ -200,18 +202,18 @@ async def test_members_decide_about_no_application(road: MillRoad, who: str) -> 
     await _apply(road)
     noor = await _applicant(road)
     with pytest.raises(Forbidden):
-        await _do(road, members.welcome, noor, getattr(road, who))
+        await _do(road, applications.welcome, noor, getattr(road, who))
     with pytest.raises(Forbidden):
-        await _do(road, members.refuse_application, noor, getattr(road, who), reason="No.")
+        await _do(road, applications.refuse, noor, getattr(road, who), reason="No.")
     with pytest.raises(Forbidden):
-        await _do(road, members.welcome, noor, noor)
+        await _do(road, applications.welcome, noor, noor)
 
 
 async def test_two_coordinators_welcome_once(road: MillRoad) -> None:
     await _apply(road)
     noor = await _applicant(road)
     outcomes = await asyncio.gather(
-        *(_do(road, members.welcome, noor, by) for by in (road.carla, road.dora) * 3),
+        *(_do(road, applications.welcome, noor, by) for by in (road.carla, road.dora) * 3),
         return_exceptions=True,
     )
     assert sum(outcome is None for outcome in outcomes) == 1
@@ -285,7 +287,7 @@ async def test_one_pauses_oneself_or_with_a_coordinator(
 async def test_who_has_left_is_chosen_no_more_and_keeps_the_account(road: MillRoad) -> None:
     await _do(road, members.leave, road.ana, road.ana)
     async with road.db.read() as conn:
-        assert "Ana Lima" not in [one.label for one in await members.choices(conn, road.id)]
+        assert "Ana Lima" not in [one.label for one in await directory.choices(conn, road.id)]
         assert road.ana.account_id in await read.accounts(conn, road.id)
 
 
@@ -321,7 +323,7 @@ async def test_the_directory_is_searched_without_case_or_accents(road: MillRoad)
 
     async def found(search: str) -> list[str]:
         async with road.db.read() as conn:
-            rows = await members.directory(conn, road.id, search=search)
+            rows = await directory.page(conn, road.id, search=search)
             return [row.member.name for row in rows]
 
     assert await found("INES") == ["Inés García"]
@@ -336,7 +338,7 @@ async def test_the_directory_is_read_page_by_page_without_gaps(road: MillRoad) -
     after = None
     for _ in range(10):
         async with road.db.read() as conn:
-            rows = await members.directory(conn, road.id, after=after, limit=2)
+            rows = await directory.page(conn, road.id, after=after, limit=2)
         if not rows:
             break
         seen += [row.member.name for row in rows]
@@ -349,23 +351,23 @@ async def test_two_people_of_one_name_have_different_labels(road: MillRoad) -> N
     async with road.db.write() as conn:
         await a_member(conn, road.id, "Ana Lima", area="Mill Road")
         await a_member(conn, road.id, "Ana Lima", area="Mill Road")
-        labels = [one.label for one in await members.choices(conn, road.id)]
+        labels = [one.label for one in await directory.choices(conn, road.id)]
         assert len(set(labels)) == len(labels)
-        assert len(await members.resolve(conn, road.id, "Ana Lima")) == 3
-        (bert,) = await members.resolve(conn, road.id, "BERT")
+        assert len(await directory.resolve(conn, road.id, "Ana Lima")) == 3
+        (bert,) = await directory.resolve(conn, road.id, "BERT")
         assert bert.account_id == road.bert.account_id
-        (ines,) = await members.resolve(conn, road.id, "garci")
+        (ines,) = await directory.resolve(conn, road.id, "garci")
         assert ines.account_id == road.ines.account_id
         for nobody in ("", "   ", "xyz", "%", "_"):
-            assert await members.resolve(conn, road.id, nobody) == []
+            assert await directory.resolve(conn, road.id, nobody) == []
 
 
 async def test_every_label_that_is_offered_means_one_account(road: MillRoad) -> None:
     async with road.db.write() as conn:
         for area in ("Mill Road", "Mill Road", "Riverside", ""):
             await a_member(conn, road.id, "Ana Lima", area=area)
-        for choice in await members.choices(conn, road.id):
-            found = await members.resolve(conn, road.id, choice.label)
+        for choice in await directory.choices(conn, road.id):
+            found = await directory.resolve(conn, road.id, choice.label)
             assert [one.account_id for one in found] == [choice.account_id], choice.label
 
 
@@ -377,7 +379,7 @@ async def test_a_member_of_another_community_is_not_found(road: MillRoad) -> Non
         elsewhere = await a_community(conn, "elsewhere")
         stranger = await a_member(conn, elsewhere.id, "Stranger", role=Role.STEWARD)
     for change, more in (
-        (members.welcome, {}),
+        (applications.welcome, {}),
         (members.pause, {}),
         (members.leave, {}),
         (members.set_role, {"role": Role.COORDINATOR}),
@@ -387,5 +389,13 @@ async def test_a_member_of_another_community_is_not_found(road: MillRoad) -> Non
             with pytest.raises(NotFound):
                 await _do(road, change, member, by, **more)
     async with road.db.read() as conn:
-        assert await members.resolve(conn, road.id, "Stranger") == []
-        assert await members.directory(conn, road.id, search="Stranger") == []
+        assert await directory.resolve(conn, road.id, "Stranger") == []
+        assert await directory.page(conn, road.id, search="Stranger") == []
+
+
+async def test_nobody_can_have_us_write_to_an_address_again_and_again(road: MillRoad) -> None:
+    for _ in range(5):
+        await _apply(road)
+    with pytest.raises(TooManyTries):
+        await _apply(road)
+    await _apply(road, "somebody.else@example.org")

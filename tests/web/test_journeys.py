@@ -15,7 +15,7 @@ import pytest
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from tests.web.conftest import served
-from timebank import books, communities, invitations, members
+from timebank import books, communities, directory, invitations, members
 from timebank.config import Settings
 from timebank.db import Database
 from timebank.members import Role
@@ -89,7 +89,7 @@ async def _make_coordinator(db: Database, name: str) -> None:
     now = Moment.now()
     async with db.write() as conn:
         place = (await communities.every(conn))[0]
-        found = {row.member.name: row.member for row in await members.directory(conn, place.id)}
+        found = {row.member.name: row.member for row in await directory.page(conn, place.id)}
         await members.set_role(
             conn,
             place.id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.web.town import Town
-from timebank import buddies, members
+from timebank import buddies, directory, members
 from timebank.members import Member, MemberKind, Role, Status
 
 
@@ -92,7 +92,7 @@ async def test_an_organisation_is_added_with_its_sector(town: Town) -> None:
     form = {"name": "Surgery", "kind": "organisation", "sector": "health"}
     answer = await town.post("Carla", "members/", form)
     async with town.db.read() as conn:
-        (found,) = await members.directory(conn, town.community.id, search="Surgery")
+        (found,) = await directory.page(conn, town.community.id, search="Surgery")
     assert (found.member.kind, found.sector) == (MemberKind.ORGANISATION, "health")
     assert answer.headers["location"].endswith(str(found.member.id))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import replace
 
@@ -16,6 +17,8 @@ from timebank.cli.checkup import refuse_unsafe
 from timebank.cli.data import bring_up_to_date
 from timebank.config import Environment, Settings
 from timebank.moment import Moment
+
+_LOG_LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @click.command()
@@ -160,6 +163,8 @@ def _listen(settings: Settings, *, reload: bool = False) -> None:
     It reads its settings from the environment, like every process of it would, so they go there.
     """
     os.environ.update(environment(settings))
+    logging.basicConfig(level=logging.INFO, format=_LOG_LINE)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     warn(f"Listening on http://{settings.host}:{settings.port} (Ctrl-C stops)")
     uvicorn.run(
         "web.app:create_app",
