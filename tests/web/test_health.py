@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 from tests.web.conftest import Web
 
 
@@ -20,3 +23,15 @@ async def test_we_say_so_when_the_database_does_not_answer(web_on_sqlite: Web) -
     answer = await browser.get("/health")
     assert answer.status_code == 503
     assert "sqlite" not in answer.text
+    await _failed_connections_have_ended()
+
+
+async def _failed_connections_have_ended() -> None:
+    """A connection that could not be opened ends its thread by itself, a moment later.
+
+    That thread tells the event loop, so the loop has to be there still.
+    """
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            await asyncio.to_thread(thread.join, 5)
+            assert not thread.is_alive()
