@@ -49,6 +49,7 @@ class Form:
             self._fields.setdefault(name, []).append(value)
         self._faults: dict[str, BadInput | LedgerError | str] = {}
         self._gettext: Gettext = str
+        self.labels: dict[str, str] = {}
 
     @classmethod
     def blank(cls) -> Form:
@@ -85,6 +86,11 @@ class Form:
         """Put a refusal beside the field it is about, else at the top."""
         field = field_of(error)
         self.mistake(field if field in self._fields else "", sentence(error, _))
+
+    def named(self, field: str, label: str) -> str:
+        """Remember how the page calls a field, for the list of mistakes. Nothing to show: ""."""
+        self.labels[field] = label
+        return ""
 
     def has(self, name: str) -> bool:
         """Whether the field was sent, empty or not."""

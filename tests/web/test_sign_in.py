@@ -199,3 +199,11 @@ async def test_the_session_cookie_lives_as_long_as_the_session(web_on_sqlite: We
         assert part in cookie
     assert f"Max-Age={round(timedelta(days=180).total_seconds())}" in cookie
     assert len(cookie.partition("=")[2].partition(";")[0]) >= 43, "256 bits"
+
+
+async def test_the_list_of_mistakes_names_the_fields(web_on_sqlite: Web) -> None:
+    browser = await web_on_sqlite.browser()
+    answer = await browser.post("/sign-in", data={"email": "", "password": ""})
+    assert answer.status_code == 422
+    assert "Your e-mail address: Please fill this in." in answer.text
+    assert "Your password: Please fill this in." in answer.text
