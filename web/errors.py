@@ -38,13 +38,18 @@ async def error_page(request: Request, error: Exception) -> Response:
         status=status,
         trouble=trouble,
         reference=request.scope.get("reference"),
-        asks_to_sign_in=person(request) is None and status in (401, 403, 404),
+        asks_to_sign_in=_is_stranger(request) and status in (401, 403, 404),
     )
     if status == 405:
         response.headers["Allow"] = ", ".join(_allowed(request))
     if status in (429, 503):
         response.headers["Retry-After"] = "60"
     return response
+
+
+def _is_stranger(request: Request) -> bool:
+    """Whether we looked who asks, and nobody is signed in. No route, and nobody looked."""
+    return hasattr(request.state, "person") and person(request) is None
 
 
 def status_of(error: Exception) -> int:
