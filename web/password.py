@@ -6,12 +6,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from timebank import signing_in, tokens
-from timebank.errors import LinkSpent, TimebankError, TooManyTries
+from timebank.errors import LinkSpent, TimebankError
 from timebank.tokens import Purpose
 from web import access
 from web.forms import Form
 from web.pages import database, gettext, now, page, read, see_other, settings
-from web.visitor import network
+from web.sign_in import mail_link
 
 
 async def ask(request: Request) -> Response:
@@ -21,22 +21,7 @@ async def ask(request: Request) -> Response:
 
 async def send(request: Request) -> Response:
     """Mail a link, if the address is known. The answer is the same either way."""
-    form = Form(await request.form())
-    email = form.text("email", limit=254)
-    if form.ok:
-        try:
-            await signing_in.ask_reset(
-                database(request),
-                email,
-                network=network(request),
-                now=now(request),
-            )
-        except TimebankError as error:
-            form.refused(error, gettext(request))
-            status = 429 if isinstance(error, TooManyTries) else 422
-            return page(request, "password/ask.html", status=status, form=form)
-        return page(request, "sign_in/sent.html", email=email)
-    return page(request, "password/ask.html", status=422, form=form)
+    return await mail_link(request, signing_in.ask_reset, "password/ask.html")
 
 
 async def new(request: Request) -> Response:

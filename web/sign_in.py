@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from typing import Protocol
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from timebank import sessions, signing_in, tokens
+from timebank.db import Database
 from timebank.errors import TimebankError, TooManyTries
+from timebank.moment import Moment
 from timebank.tokens import Purpose
 from web import access
 from web.forms import Form
@@ -23,6 +28,14 @@ from web.pages import (
     write,
 )
 from web.visitor import device, network
+
+
+class Ask(Protocol):
+    """What mails a link to an address, if it is known."""
+
+    def __call__(
+        self, db: Database, email: str, *, network: str, now: Moment
+    ) -> Awaitable[None]: ...
 
 
 async def new(request: Request) -> Response:
@@ -63,22 +76,22 @@ async def ask_link(request: Request) -> Response:
 
 async def send_link(request: Request) -> Response:
     """Mail a link, if the address is known. The answer is the same either way."""
+    return await mail_link(request, signing_in.ask_link, "sign_in/link.html")
+
+
+async def mail_link(request: Request, ask: Ask, template: str) -> Response:
+    """Have `ask` mail a link to the address in the form, or show the form of `template` again."""
     form = Form(await request.form())
     email = form.text("email", limit=254)
     if form.ok:
         try:
-            await signing_in.ask_link(
-                database(request),
-                email,
-                network=network(request),
-                now=now(request),
-            )
+            await ask(database(request), email, network=network(request), now=now(request))
         except TimebankError as error:
             form.refused(error, gettext(request))
             status = 429 if isinstance(error, TooManyTries) else 422
-            return page(request, "sign_in/link.html", status=status, form=form)
+            return page(request, template, status=status, form=form)
         return page(request, "sign_in/sent.html", email=email)
-    return page(request, "sign_in/link.html", status=422, form=form)
+    return page(request, template, status=422, form=form)
 
 
 async def open_link(request: Request) -> Response:
