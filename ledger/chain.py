@@ -24,11 +24,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from struct import Struct
 from uuid import UUID
 
+from ledger.minutes import Minutes
 from ledger.transfer import PostedTransfer
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,6 +37,13 @@ _MICROSECOND = timedelta(microseconds=1)
 _LENGTH = Struct(">I").pack
 _EIGHT = Struct(">Iq").pack
 _SHORTEST_SALT = 16
+
+# The fields of a transfer that always have the same length, packed in one go: each with its length
+# before it. What follows them are `reverses` and `commitment`.
+_TITLE = (24, b"timebank.ledger.transfer", 8, 1)
+_TRANSFER = Struct(
+    ">I24s Iq I16s Iq I32s I16s Iq I16s I16s Iq I10s Iq Iq Iq Iq Iq".replace(" ", "")
+).pack
 
 
 def microseconds(moment: datetime) -> int:
@@ -54,29 +62,64 @@ def genesis(community: UUID) -> bytes:
 
 def digest(row: PostedTransfer) -> bytes:
     """The hash a transfer should carry: over its `previous` and all its facts, not its `hash`."""
+    return digest_of(
+        row.community_id,
+        row.seq,
+        row.entry_id,
+        row.position,
+        row.source_id,
+        row.destination_id,
+        row.minutes,
+        row.occurred_on,
+        row.posted_at,
+        row.source_line,
+        row.source_balance,
+        row.destination_line,
+        row.destination_balance,
+        row.reverses_id,
+        row.commitment,
+        row.previous,
+    )
+
+
+def digest_of(
+    community: UUID,
+    seq: int,
+    entry: UUID,
+    position: int,
+    source: UUID,
+    destination: UUID,
+    minutes: Minutes,
+    occurred_on: date,
+    posted_at: datetime,
+    source_line: int,
+    source_balance: Minutes,
+    destination_line: int,
+    destination_balance: Minutes,
+    reverses: UUID | None,
+    commitment: bytes,
+    previous: bytes,
+) -> bytes:
+    """The same of a row's facts in their order, before there is a row."""
+    facts = _TRANSFER(
+        *_TITLE,
+        *(16, community.bytes),
+        *(8, seq),
+        *(32, previous),
+        *(16, entry.bytes),
+        *(8, position),
+        *(16, source.bytes),
+        *(16, destination.bytes),
+        *(8, minutes.count),
+        *(10, occurred_on.isoformat().encode("ascii")),
+        *(8, microseconds(posted_at)),
+        *(8, source_line),
+        *(8, source_balance.count),
+        *(8, destination_line),
+        *(8, destination_balance.count),
+    )
     return sha256(
-        b"".join(
-            (
-                _field(b"timebank.ledger.transfer"),
-                _number(1),
-                _field(row.community_id.bytes),
-                _number(row.seq),
-                _field(row.previous),
-                _field(row.entry_id.bytes),
-                _number(row.position),
-                _field(row.source_id.bytes),
-                _field(row.destination_id.bytes),
-                _number(row.minutes.count),
-                _field(row.occurred_on.isoformat().encode("ascii")),
-                _number(microseconds(row.posted_at)),
-                _number(row.source_line),
-                _number(row.source_balance.count),
-                _number(row.destination_line),
-                _number(row.destination_balance.count),
-                _field(row.reverses_id.bytes if row.reverses_id else b""),
-                _field(row.commitment),
-            )
-        )
+        b"".join((facts, _field(reverses.bytes if reverses else b""), _field(commitment)))
     ).digest()
 
 

@@ -15,6 +15,8 @@
     │   ├── NotPosted           what is to be reversed is not in the journal
     │   ├── ReversalDiffers     a reversal moves exactly the same minutes back
     │   └── KeyReused           the entry id is taken by an entry with other content
+    ├── Busy                    too many wait; nothing was written
+    ├── Unknown                 the connection broke: written or not, nobody knows yet
     └── BrokenBooks             what is stored does not add up; nobody should go on
 
 `str(error)` is an English sentence for the command line. Pages use the facts and say it in the
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class LedgerError(Exception):
-    """Anything the ledger refuses. Nothing was changed."""
+    """Anything the ledger refuses. Nothing was changed, except perhaps with `Unknown`."""
 
 
 class NotMinutesReason(StrEnum):
@@ -208,6 +210,23 @@ class KeyReused(Refusal):
 
     def __str__(self) -> str:
         return f"Entry {self.entry} was posted before with other content."
+
+
+class Busy(LedgerError):
+    """Too many wait already. Nothing was written, and nothing will be: try again later."""
+
+    def __str__(self) -> str:
+        return "A lot is going on just now. Nothing was recorded; please try again."
+
+
+class Unknown(LedgerError):
+    """The connection to the database broke, and whether this was written nobody can say yet.
+
+    Asking again under the same id answers it, and never doubles anything.
+    """
+
+    def __str__(self) -> str:
+        return "We do not know yet whether this was recorded. We are checking; look again soon."
 
 
 @dataclass(unsafe_hash=True)

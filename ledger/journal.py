@@ -179,14 +179,18 @@ class _Deciding:
             raise TooMuch(transfer.minutes)
         if transfer.source == transfer.destination:
             raise SameAccount(transfer.source)
-        source, destination = (
-            trial.get(id) or self.moved.get(id) or self.accounts.get(id) or _unknown(id)
-            for id in (transfer.source, transfer.destination)
-        )
+        source = self.account(transfer.source, trial)
+        destination = self.account(transfer.destination, trial)
         for account in (source, destination):
             if account.closed:
                 raise AccountClosed(account.id)
         return source, destination
+
+    def account(self, id: UUID, trial: Mapping[UUID, Account]) -> Account:
+        """The account as this entry, or else those before it, left it."""
+        if trial and id in trial:
+            return trial[id]
+        return self.moved.get(id) or self.accounts.get(id) or _unknown(id)
 
     def rows(
         self, entry: JournalEntry, moved: Sequence[tuple[Transfer, Account, Account]]
@@ -194,26 +198,25 @@ class _Deciding:
         """The entry's rows of the journal, chained to its head, which moves on."""
         rows = []
         for position, (transfer, source, destination) in enumerate(moved, start=1):
-            row = PostedTransfer(
-                community_id=self.head.community,
-                seq=self.head.seq + 1,
-                entry_id=entry.id,
-                position=position,
-                source_id=source.id,
-                destination_id=destination.id,
-                minutes=transfer.minutes,
-                occurred_on=entry.occurred_on,
-                posted_at=self.at,
-                source_line=source.lines,
-                source_balance=source.balance,
-                destination_line=destination.lines,
-                destination_balance=destination.balance,
-                reverses_id=entry.reverses,
-                commitment=entry.commitment,
-                previous=self.head.hash,
-                hash=b"",
+            facts = (
+                self.head.community,
+                self.head.seq + 1,
+                entry.id,
+                position,
+                source.id,
+                destination.id,
+                transfer.minutes,
+                entry.occurred_on,
+                self.at,
+                source.lines,
+                source.balance,
+                destination.lines,
+                destination.balance,
+                entry.reverses,
+                entry.commitment,
+                self.head.hash,
             )
-            row = replace(row, hash=chain.digest(row))
+            row = PostedTransfer(*facts, chain.digest_of(*facts))
             self.head = Head(row.community_id, row.seq, row.hash, row.posted_at)
             rows.append(row)
         return tuple(rows)

@@ -6,15 +6,17 @@ transaction, which holds SQLite's only write lock (BEGIN IMMEDIATE): nothing mor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.account import Account
 from ledger.chain import microseconds
+from ledger.journal import Decision, State
 from ledger.minutes import Minutes
 from ledger.transfer import PostedTransfer
 
@@ -54,14 +56,24 @@ _APPEND = f"INSERT INTO transfer ({_COLUMNS}) VALUES ({', '.join('?' * 17)})"  #
 
 _SETTLE = """
     UPDATE account SET balance = ?, lines = ?
-    WHERE community_id = ? AND id = ? AND balance = ? AND lines = ?
+    WHERE community_id = ? AND id = ? AND balance = ? AND lines = ? AND floor IS ?
+        AND closed_at IS NULL
+"""
+
+_MOVE_ON = """
+    UPDATE journal SET seq = ?, hash = ?, posted_at = ?
+    WHERE community_id = ? AND seq = ? AND hash = ?
 """
 
 
 async def accounts(
-    conn: AsyncConnection, community: UUID, ids: Iterable[UUID]
+    conn: AsyncConnection,
+    community: UUID,
+    ids: Iterable[UUID],
+    *,
+    lock: bool = True,  # noqa: ARG001
 ) -> dict[UUID, Account]:
-    """The accounts with these ids."""
+    """The accounts with these ids. There is nothing more to lock."""
     found = await conn.exec_driver_sql(_ACCOUNTS, (_blob(ids), community.bytes))
     return {account.id: account for account in map(_account, found)}
 
@@ -78,27 +90,41 @@ async def posted(
     return [_row(values) for values in found]
 
 
-async def append(conn: AsyncConnection, rows: Sequence[PostedTransfer]) -> int:
-    """Append the rows; how many were appended."""
-    return (await conn.exec_driver_sql(_APPEND, [_values(row) for row in rows])).rowcount
+async def write(conn: AsyncConnection, state: State, decision: Decision) -> bool:
+    """Write what was decided on this state: head, balances and transfers.
 
-
-async def settle(
-    conn: AsyncConnection, community: UUID, moves: Sequence[tuple[Account, Account]]
-) -> int:
-    """Set balances and lines, given each account before and after; how many were still `before`."""
-    values = [
+    False when the books are not in that state any more, or one of the ids is taken: the transaction
+    can then only be rolled back.
+    """
+    before, after = state.head, decision.head
+    community = before.community.bytes
+    head = (after.seq, after.hash, microseconds(after.posted_at))
+    moves = [
         (
-            after.balance.count,
-            after.lines,
-            community.bytes,
-            after.id.bytes,
-            before.balance.count,
-            before.lines,
+            moved.balance.count,
+            moved.lines,
+            community,
+            moved.id.bytes,
+            was.balance.count,
+            was.lines,
+            None if was.floor is None else was.floor.count,
         )
-        for before, after in moves
+        for moved in decision.accounts.values()
+        for was in (state.accounts[moved.id],)
     ]
-    return (await conn.exec_driver_sql(_SETTLE, values)).rowcount
+    rows = [_values(row) for row in decision.transfers]
+    for statement, values in (
+        (_MOVE_ON, [(*head, community, before.seq, before.hash)]),
+        (_SETTLE, moves),
+        (_APPEND, rows),
+    ):
+        try:
+            written = await conn.exec_driver_sql(statement, values)
+        except IntegrityError:
+            return False
+        if written.rowcount != len(values):
+            return False
+    return True
 
 
 def _blob(ids: Iterable[UUID]) -> bytes:

@@ -104,18 +104,31 @@ async def post(
 ) -> list[Verdict]:
     """Post entries in order and answer a verdict each, as `ledger.decide` says.
 
-    Six statements, however many entries there are. Posted is what the caller then commits. Raises
+    A few statements, however many entries there are. Posted is what the caller then commits. Raises
     `BrokenBooks` when what is stored is not what was decided on: roll back, and verify.
     """
+    _, decision = await settle(conn, community, entries, at)
+    return list(decision.verdicts)
+
+
+async def settle(
+    conn: AsyncConnection, community: UUID, entries: Sequence[JournalEntry], at: datetime
+) -> tuple[State, Decision]:
+    """The same as `post`; tells the state that was decided on, and all that was decided."""
     head = await lock(conn, community)
-    if not entries:
-        return []
     state = await _load(conn, head, entries)
     decision = decide(state, entries, at)
-    if decision.transfers:
-        _assert_balanced(state, decision)
-        await _write(conn, state, decision)
-    return list(decision.verdicts)
+    if decision.transfers and not await write(conn, state, decision):
+        raise BrokenBooks("what was decided on is not what is stored")
+    return state, decision
+
+
+async def look_up(
+    conn: AsyncConnection, community: UUID, ids: Iterable[UUID]
+) -> dict[UUID, Account]:
+    """The accounts with these ids as they are just now; those that are there, and not locked."""
+    found: dict[UUID, Account] = await _driver(conn).accounts(conn, community, ids, lock=False)
+    return found
 
 
 async def _load(conn: AsyncConnection, head: Head, entries: Sequence[JournalEntry]) -> State:
@@ -143,36 +156,27 @@ async def _load(conn: AsyncConnection, head: Head, entries: Sequence[JournalEntr
 
 def _assert_balanced(state: State, decision: Decision) -> None:
     """What some accounts gained, others gave: the batch's own part of the proof."""
-    gained, lines = ZERO, 0
+    gained = lines = 0
     for id, after in decision.accounts.items():
-        gained += after.balance - state.accounts[id].balance
-        lines += after.lines - state.accounts[id].lines
-    if gained != ZERO:
-        raise BrokenBooks(f"a posting would leave {gained} that nobody gave")
+        before = state.accounts[id]
+        gained += after.balance.count - before.balance.count
+        lines += after.lines - before.lines
+    if gained != 0:
+        raise BrokenBooks(f"a posting would leave {Minutes(gained)} that nobody gave")
     if lines != 2 * len(decision.transfers):
         raise BrokenBooks("a posting would leave a transfer with one side only")
     if decision.head.seq != state.head.seq + len(decision.transfers):
         raise BrokenBooks("a posting would leave a gap in the journal")
 
 
-async def _write(conn: AsyncConnection, state: State, decision: Decision) -> None:
-    """Transfers, balances and head, each counted."""
-    driver, community = _driver(conn), state.head.community
-    appended = await driver.append(conn, decision.transfers)
-    _expect(appended, len(decision.transfers), "transfers appended")
-    moves = [(state.accounts[id], after) for id, after in sorted(decision.accounts.items())]
-    _expect(await driver.settle(conn, community, moves), len(moves), "balances settled")
-    head = tables.journal
-    moved_on = await conn.execute(
-        update(head)
-        .where(
-            head.c.community_id == community,
-            head.c.seq == state.head.seq,
-            head.c.hash == state.head.hash,
-        )
-        .values(seq=decision.head.seq, hash=decision.head.hash, posted_at=decision.head.posted_at)
-    )
-    _expect(moved_on.rowcount, 1, "heads moved on")
+async def write(conn: AsyncConnection, state: State, decision: Decision) -> bool:
+    """Write transfers, balances and head. False when the books are not in this state any more.
+
+    After that, the transaction can only be rolled back. Raises `BrokenBooks`, and writes nothing,
+    when the decision itself does not add up.
+    """
+    _assert_balanced(state, decision)
+    return bool(await _driver(conn).write(conn, state, decision))
 
 
 async def _change(
