@@ -1,0 +1,1 @@
+"""Tests of the benchmarks: that they run and keep sound books. Nothing here is timed."""
