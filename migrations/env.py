@@ -18,12 +18,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from ledger.sql import metadata
+from ledger.sql.rights import EVERY, SETTING
 
 attributes = context.config.attributes
 
 
 def migrate(connection: Connection) -> None:
     """Run the steps asked for on this connection, and leave no row pointing nowhere."""
+    if connection.dialect.name == "postgresql":  # where row-level security holds the owner too
+        connection.exec_driver_sql(f"SET LOCAL {SETTING} = '{EVERY}'")
     context.configure(
         connection=connection,
         target_metadata=attributes.get("metadata", metadata),

@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,6 +37,7 @@ def complete(work: Coroutine[Any, Any, T]) -> T:
 def postgres_server() -> Iterator[postgres.Server]:
     """One PostgreSQL server for the whole run (one for each worker of pytest-xdist)."""
     with postgres.serving() as server:
+        complete(server.create_roles(OWNER, PROGRAM))
         yield server
 
 
@@ -51,6 +53,23 @@ def mail_server() -> Iterator[smtp.Sink]:
     """A mail server of the test's own."""
     with smtp.running() as sink:
         yield sink
+
+
+OWNER, PROGRAM = "timebank_test_owner", "timebank_test_program"
+
+
+def settings_for(server: Server, database: str, data: Path) -> Settings:
+    """Settings for a database of this server, with the two roles of a careful installation."""
+    return Settings(
+        data=data,
+        database_url=server.url(database, PROGRAM),
+        owner_url=server.url(database, OWNER),
+    )
+
+
+def as_owner(settings: Settings) -> Settings:
+    """The same database for whoever owns the tables: to tamper with them, or with the schema."""
+    return replace(settings, database_url=settings.owner_url or settings.database_url)
 
 
 # Both databases at the newest schema, empty for each test: the schema is made once for a run, and
@@ -71,8 +90,8 @@ def postgres_template(
 ) -> Iterator[str]:
     """The name of a migrated PostgreSQL database, to be copied."""
     name = f"template_{os.getpid()}"
-    url = complete(postgres_server.create_database(name))
-    migrate.upgrade(Settings(data=tmp_path_factory.mktemp("postgres"), database_url=url))
+    complete(postgres_server.create_database(name, owner=OWNER))
+    migrate.upgrade(settings_for(postgres_server, name, tmp_path_factory.mktemp("postgres")))
     yield name
     complete(postgres_server.drop_database(name))
 
@@ -90,10 +109,13 @@ def sqlite_settings(sqlite_template: Path, tmp_path: Path) -> Settings:
 def postgres_settings(
     postgres_server: Server, postgres_template: str, tmp_path: Path
 ) -> Iterator[Settings]:
-    """Settings with an empty, migrated PostgreSQL database of the test's own."""
+    """Settings with an empty, migrated PostgreSQL database of the test's own.
+
+    The program runs on it as a role that is neither owner nor superuser, as in production.
+    """
     name = f"timebank_{os.getpid()}_{next(_numbers)}"
-    url = complete(postgres_server.create_database(name, postgres_template))
-    yield Settings(data=tmp_path / "data", database_url=url)
+    complete(postgres_server.create_database(name, postgres_template, owner=OWNER))
+    yield settings_for(postgres_server, name, tmp_path / "data")
     complete(postgres_server.drop_database(name))
 
 

@@ -41,7 +41,8 @@ async def apply(
 
     A new address becomes an application and gets a link to sign in; one that is known here gets a
     mail that says so. Refuses with `JoiningClosed` where people come by invitation, with
-    `BadInput`, and with `TooManyTries` when one network (or one address) asks again and again.
+    `BadInput`, and with `TooManyTries` when one network (or one address) asks again and again. The
+    transaction is one of `EVERYWHERE`: the link belongs to a person, not to a community.
     """
     if (await agreements.current(conn, community)).terms.joining is agreements.Joining.INVITATION:
         raise JoiningClosed

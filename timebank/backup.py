@@ -184,11 +184,11 @@ def _restore_postgres(
 ) -> Path | None:
     """Restore in one transaction, then prove what is there."""
     try:
-        empty = postgres_tools.is_empty(settings.url)
+        empty = postgres_tools.is_empty(settings.owners_url)
         if not empty and not force:
             raise BackupError("There is data in this database already. To replace it, add --force.")
         kept = None if empty else back_up(settings, before(settings, "restoring", now)).path
-        postgres_tools.load(settings.url, source)
+        postgres_tools.load(settings.owners_url, source)
     except postgres_tools.ToolError as error:
         raise BackupError(str(error)) from None
     prove(settings)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from timebank.servers import spelled_out
+
 
 class Environment(StrEnum):
     """Where the program runs: real people, a developer's machine, or made-up data."""
@@ -26,6 +28,12 @@ class Settings:
 
     database_url: str
     """TIMEBANK_DATABASE_URL: empty means a SQLite file in the data directory."""
+
+    replica_url: str = ""
+    """TIMEBANK_REPLICA_URL: standbys of PostgreSQL to read statements from; empty: the primary."""
+
+    owner_url: str = ""
+    """TIMEBANK_OWNER_URL: the same database as the role that owns the tables; empty: one role."""
 
     environment: Environment = Environment.DEVELOPMENT
     """TIMEBANK_ENV: production refuses settings that are unsafe."""
@@ -55,6 +63,8 @@ class Settings:
         return cls(
             data=data,
             database_url=env.get("TIMEBANK_DATABASE_URL", ""),
+            replica_url=env.get("TIMEBANK_REPLICA_URL", ""),
+            owner_url=env.get("TIMEBANK_OWNER_URL", ""),
             environment=_environment(env.get("TIMEBANK_ENV", Environment.DEVELOPMENT)),
             base_url=env.get("TIMEBANK_BASE_URL", cls.base_url).rstrip("/"),
             host=env.get("TIMEBANK_HOST", cls.host),
@@ -69,10 +79,17 @@ class Settings:
         """The database as SQLAlchemy wants it named: aiosqlite or asyncpg."""
         if not self.database_url:
             return f"sqlite+aiosqlite:///{self.data / 'timebank.sqlite'}"
-        for plain in ("postgresql://", "postgres://"):
-            if self.database_url.startswith(plain):
-                return "postgresql+asyncpg://" + self.database_url.removeprefix(plain)
-        return self.database_url
+        return _with_asyncpg(self.database_url)
+
+    @property
+    def replicas_url(self) -> str:
+        """The standbys as SQLAlchemy wants them named; nothing, if there are none."""
+        return _with_asyncpg(self.replica_url)
+
+    @property
+    def owners_url(self) -> str:
+        """`url` as the owner of the tables, who migrates and restores."""
+        return _with_asyncpg(self.owner_url) or self.url
 
     @property
     def mail_folder(self) -> Path:
@@ -83,6 +100,13 @@ class Settings:
     def secure(self) -> bool:
         """Whether people reach us over TLS, so that cookies may insist on it."""
         return self.base_url.startswith("https://")
+
+
+def _with_asyncpg(url: str) -> str:
+    for plain in ("postgresql://", "postgres://"):
+        if url.startswith(plain):
+            return spelled_out("postgresql+asyncpg://" + url.removeprefix(plain))
+    return spelled_out(url) if url.startswith("postgresql+asyncpg://") else url
 
 
 def _default_data(env: Mapping[str, str]) -> Path:

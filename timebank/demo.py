@@ -14,7 +14,7 @@ from random import Random
 from sqlalchemy import func, select, update
 
 from timebank import communities, demo_town
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.demo_people import BARRIO_BANK, PASSPHRASE, RIVERSIDE_BANK
 from timebank.demo_year import weeks
 from timebank.moment import Moment
@@ -46,7 +46,7 @@ class NotADemoError(Exception):
 async def is_there(db: Database) -> bool:
     """Whether the demo is in this database already. Raises `NotADemoError` if something else is."""
     await refuse_real_people(db)
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         slugs = set((await conn.execute(select(communities.communities.c.slug))).scalars())
     if slugs and slugs != {place.slug for place in _NEIGHBOURHOODS}:
         raise NotADemoError(
@@ -60,7 +60,7 @@ async def refuse_real_people(db: Database) -> None:
     """Raise `NotADemoError` if this database holds anything that the demo did not make."""
     ours = [place.slug for place in _NEIGHBOURHOODS]
     slug, email = communities.communities.c.slug, people.c.email
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         founded = await conn.scalar(select(func.count()).where(slug.in_(ours)))
         strange = await conn.scalar(select(func.count()).where(slug.not_in(ours)))
         known = await conn.scalar(select(func.count()).where(email.not_like("%.example")))
@@ -100,7 +100,7 @@ def _dice(number: int) -> Random:
 async def _forget_old_mail(db: Database, now: Moment) -> None:
     """Mail of the past year counts as sent when it was written; the latest still waits."""
     kept = now.at - _MAIL_KEPT
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         await conn.execute(
             update(outbox)
             .where(outbox.c.created_at < kept, outbox.c.sent_at.is_(None))

@@ -28,7 +28,7 @@ from timebank import (
     sessions,
 )
 from timebank.communities import Community
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.demo_people import PASSPHRASE, House, Neighbour, Neighbourhood
 from timebank.demo_year import COMMONS, HOUSES_AFTER, Ending, Happening, joins_in_week
 from timebank.entry import Entry, Kind, NewEntry, Share
@@ -71,7 +71,7 @@ async def found(
         datetime.combine(today - timedelta(days=7 * place.weeks + 10), time(9), UTC),
         dice.randbytes,
     )
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         community = await communities.create(
             conn,
             slug=place.slug,
@@ -97,7 +97,7 @@ async def welcome_newcomers(town: Town, week: int) -> None:
     for minute, who in enumerate(coming):
         await _join(town, who, town.moment(days_ago, 10, minute))
     if week == place.weeks - HOUSES_AFTER:
-        async with town.db.write() as conn:
+        async with town.db.write(town.id) as conn:
             for minute, house in enumerate(place.houses):
                 await _open_house(conn, town, house, town.moment(days_ago, 11, minute))
     if week == place.weeks // 2:
@@ -110,7 +110,7 @@ async def _join(town: Town, who: Neighbour, now: Moment) -> None:
     """Invited by mail, or added by name; then a profile, a role and a buddy."""
     community = town.id
     if who.email:
-        async with town.db.write() as conn:
+        async with town.db.write(town.id) as conn:
             link = await invitations.invite(
                 conn,
                 community,
@@ -122,7 +122,7 @@ async def _join(town: Town, who: Neighbour, now: Moment) -> None:
             )
         await _accept(town, who, link, now)
     else:
-        async with town.db.write() as conn:
+        async with town.db.write(town.id) as conn:
             member = await members.add(
                 conn,
                 community,
@@ -134,7 +134,7 @@ async def _join(town: Town, who: Neighbour, now: Moment) -> None:
             )
             town.ids[who.name] = member.id
             await _fill_profile(conn, town, who, now)
-    async with town.db.write() as conn:
+    async with town.db.write(town.id) as conn:
         if who.role is not Role.MEMBER:
             await members.set_role(
                 conn, community, town.ids[who.name], who.role, by=town.steward, now=now
@@ -154,7 +154,7 @@ async def _join(town: Town, who: Neighbour, now: Moment) -> None:
 async def _accept(town: Town, who: Neighbour, link: str, now: Moment) -> None:
     """Follow an invitation; somebody known from another community signs in there first."""
     token = link.rsplit("/", 1)[-1]
-    async with town.db.read() as conn:
+    async with town.db.read(town.id) as conn:
         known = await people.by_email(conn, who.email)
     if known is None:
         person, session, _ = await invitations.accept(
@@ -167,12 +167,12 @@ async def _accept(town: Town, who: Neighbour, link: str, now: Moment) -> None:
             device="",
             now=now,
         )
-        async with town.db.write() as conn:
+        async with town.db.write(town.id) as conn:
             await sessions.end(conn, session)
     else:
         person = known
         await invitations.accept_as(town.db, token, person.id, now=now)
-    async with town.db.write() as conn:
+    async with town.db.write(town.id) as conn:
         member = await members.of_person(conn, town.id, person.id)
         if member is None:
             raise RuntimeError(f"{who.name} accepted and is no member")
@@ -239,7 +239,7 @@ async def _open_house(conn: AsyncConnection, town: Town, house: House, now: Mome
 
 async def _adopt(town: Town, now: Moment) -> None:
     """The community agrees on a second version of its agreement."""
-    async with town.db.write() as conn:
+    async with town.db.write(town.id) as conn:
         current = await agreements.current(conn, town.id)
         terms = replace(
             current.terms,
@@ -261,7 +261,7 @@ async def _adopt(town: Town, now: Moment) -> None:
 
 async def _pause_and_leave(town: Town, now: Moment) -> None:
     """One member takes a rest, another moves away."""
-    async with town.db.write() as conn:
+    async with town.db.write(town.id) as conn:
         for name, step in ((town.place.paused, members.pause), (town.place.left, members.leave)):
             if name:
                 await step(conn, town.id, town.ids[name], by=town.ids[name], now=now)
@@ -269,13 +269,13 @@ async def _pause_and_leave(town: Town, now: Moment) -> None:
 
 async def live(town: Town, week: int, happenings: Sequence[Happening]) -> None:
     """Record a week, let people answer, approve what can be approved, undo what has to be."""
-    async with town.db.write() as conn:
+    async with town.db.write(town.id) as conn:
         categories = await communities.categories_of(conn, town.id)
         recorded = [
             (what, await _record(conn, town, what, [c.id for c in categories], n))
             for n, what in enumerate(happenings)
         ]
-    async with town.db.write() as conn:
+    async with town.db.write(town.id) as conn:
         for n, (what, entry) in enumerate(recorded):
             await _answer(conn, town, what, entry, town.moment(7 * week + 1, 20, n))
     approved = [(what, entry) for what, entry in recorded if what.ending in _POSTED]
@@ -306,7 +306,7 @@ async def live(town: Town, week: int, happenings: Sequence[Happening]) -> None:
 
 async def ask_to_join(town: Town) -> None:
     """A few people wait to be welcomed."""
-    async with town.db.write() as conn:
+    async with town.db.write(EVERYWHERE) as conn:
         for n, (name, email, about) in enumerate(town.place.applicants):
             await applications.apply(
                 conn,
@@ -436,7 +436,7 @@ async def _dispute_afterwards(
 ) -> None:
     """Some see only on their statement that they remember it otherwise."""
     words, now = town.place.words, town.moment(7 * week + 1, 22)
-    async with town.db.write() as conn:
+    async with town.db.write(town.id) as conn:
         for what, entry in approved:
             other = _other_side(town, what, entry)
             if other and what.ending in (Ending.KEPT, Ending.CONTESTED):

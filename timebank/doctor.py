@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from timebank.backup import database_file
 from timebank.config import Environment, Settings
-from timebank.db import Database, SchemaMismatch, UnsafeDatabase, sqlite_is_worn
+from timebank.db import EVERYWHERE, Database, SchemaMismatch, UnsafeDatabase, sqlite_is_worn
 from timebank.moment import Moment
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -160,17 +160,22 @@ def _backups(settings: Settings, now: Moment) -> Iterator[Finding]:
 async def _role(db: Database) -> list[Finding]:
     """What our role on PostgreSQL may do beyond its work."""
     query = text(
-        "SELECT rolsuper, has_table_privilege(current_user, 'transfer', 'UPDATE, DELETE')"
-        " FROM pg_roles WHERE rolname = current_user"
+        "SELECT rolsuper, rolbypassrls, pg_has_role(c.relowner, 'MEMBER') AS owner,"
+        " has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE') AS may_change"
+        " FROM pg_roles, pg_class c"
+        " WHERE rolname = current_user AND c.oid = 'transfer'::regclass"
     )
-    async with db.read() as conn:
-        superuser, may_change = (await conn.execute(query)).one()
+    async with db.read(EVERYWHERE) as conn:
+        role = (await conn.execute(query)).one()
     advice = "See docs/running.md on the two roles."
-    if superuser:
+    if role.rolsuper:
         return [_warning("The program is superuser of the database.", advice)]
-    if may_change:
-        return [_warning("The program's role could change posted transfers.", advice)]
-    return []
+    wrong = {
+        "The program's role owns the tables, so it could take their guards away.": role.owner,
+        "The program's role could change posted transfers.": role.may_change and not role.owner,
+        "Row-level security does not hold the program's role.": role.rolbypassrls,
+    }
+    return [_warning(what, advice) for what, found in wrong.items() if found]
 
 
 def _others_may_read(path: Path) -> bool:

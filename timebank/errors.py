@@ -28,8 +28,7 @@
     │   ├── WeakPassword        too short, too long or too easy to guess
     │   └── LinkSpent           the link is used, too old, or was never valid
     ├── AgreementMoved          somebody adopted another version while you were writing
-    ├── SlugTaken               a community with this name in its address is already here
-    └── Busy                    too much at once; nothing was written, try again
+    └── SlugTaken               a community with this name in its address is already here
 
 What the ledger itself refuses is in `ledger.errors`.
 """
@@ -289,11 +288,3 @@ class SlugTaken(TimebankError):
 
     def __str__(self) -> str:
         return f"There is already a community at /c/{self.slug}."
-
-
-@dataclass(eq=False)
-class Busy(TimebankError):
-    """Too much is waiting; nothing was written."""
-
-    def __str__(self) -> str:
-        return "A lot is going on just now. Nothing was recorded; please try again."

@@ -27,7 +27,7 @@ from timebank import (
     tokens,
 )
 from timebank.communities import Community
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.errors import AlreadyMember, BadInput, Forbidden, LinkSpent, NotFound
 from timebank.members import Member, Role, Status
 from timebank.moment import Moment
@@ -178,7 +178,7 @@ async def accept(
     tries the link has to wait (`TooManyTries`), so that it is no way to ask who signs in here.
     """
     tries = throttle.keys("invitation", "", token)
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         invitation = await look(conn, token, now=now)
         address = people.normalise(email)
         query = select(people.people).where(people.people.c.email == address)
@@ -186,7 +186,7 @@ async def accept(
     if not name:
         raise BadInput("name", "missing")
     if known is not None:
-        async with db.write() as conn:
+        async with db.write(EVERYWHERE) as conn:
             await throttle.count(conn, tries, now=now)
         right, _ = await credentials.check(password, known.password_hash)
         if not right:
@@ -194,7 +194,7 @@ async def accept(
     else:
         credentials.refuse_weak(password, about=[name, address, invitation.community.name])
     kept = await credentials.hash_password(password)
-    async with db.write() as conn:
+    async with db.write(invitation.community.id) as conn:
         found = await tokens.spend(conn, token, Purpose.INVITATION, now=now)
         person = await people.by_email(conn, address)
         if person is None:
@@ -206,7 +206,7 @@ async def accept(
 
 async def accept_as(db: Database, token: str, person_id: UUID, *, now: Moment) -> Community:
     """Follow an invitation as somebody who is signed in. `LinkSpent`, or `AlreadyMember`."""
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         found = await tokens.spend(conn, token, Purpose.INVITATION, now=now)
         invitation = await _invitation(conn, found)
         person = await people.by_id(conn, person_id)

@@ -21,7 +21,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from timebank.config import Settings
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.moment import Moment
 from timebank.outbox import outbox
 
@@ -46,7 +46,7 @@ async def deliver_due(db: Database, settings: Settings, *, now: Moment) -> int:
 
 async def _deliver_one(db: Database, settings: Settings, now: Moment) -> bool | None:
     """Send one mail: True if sent, False if it failed, None if nothing is due."""
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         row = (await conn.execute(_due(now))).first()
         if row is None:
             return None
@@ -55,10 +55,10 @@ async def _deliver_one(db: Database, settings: Settings, now: Moment) -> bool | 
     try:
         await _send(settings, _message(settings, row))
     except (OSError, ValueError, aiosmtplib.SMTPException) as error:
-        async with db.write() as conn:
+        async with db.write(EVERYWHERE) as conn:
             await _postpone(conn, row, error, now)
         return False
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         # What was said is with its reader now, and need not be kept here as well.
         words = dict.fromkeys(("to_name", "subject", "body", "path", "last_error"), "")
         await _change(conn, row.id, sent_at=now.at, tries=row.tries + 1, **words)

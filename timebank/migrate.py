@@ -32,6 +32,7 @@ from timebank import (  # noqa: F401 - each adds its tables to the metadata
     members,
     outbox,
     people,
+    rights,
 )
 from timebank.config import Settings
 
@@ -39,13 +40,15 @@ T = TypeVar("T")
 
 
 def upgrade(settings: Settings, revision: str = "head") -> None:
-    """Bring the schema up, all steps or none."""
-    command.upgrade(_config(settings.url), revision)
+    """Bring the schema up, all steps or none, and give the program's role its rights on it."""
+    command.upgrade(_config(settings.owners_url), revision)
+    if revision == "head":  # the rights name tables of today
+        rights.grant(settings)
 
 
 def downgrade(settings: Settings, revision: str) -> None:
     """Take the schema down, all steps or none. What only newer versions keep is lost."""
-    command.downgrade(_config(settings.url), revision)
+    command.downgrade(_config(settings.owners_url), revision)
 
 
 @cache
@@ -58,7 +61,7 @@ def head() -> str:
 
 def current(settings: Settings) -> str | None:
     """The revision the database is at; None for an empty one."""
-    return _ask(settings.url, current_revision)
+    return _ask(settings.owners_url, current_revision)
 
 
 def current_revision(connection: Connection) -> str | None:
@@ -68,7 +71,7 @@ def current_revision(connection: Connection) -> str | None:
 
 def check(settings: Settings) -> list[str]:
     """What differs between the database's tables and the program's; nothing, if all is well."""
-    return _ask(settings.url, _differences)
+    return _ask(settings.owners_url, _differences)
 
 
 def _differences(connection: Connection) -> list[str]:

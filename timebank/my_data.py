@@ -88,6 +88,7 @@ async def close(
 ) -> None:
     """Forget a member: by themselves, or a coordinator on their behalf.
 
+    The transaction is one of `EVERYWHERE`: whether their sign-in goes too depends on others.
     Refuses while entries of theirs wait (`EntriesWaiting`), and the last steward (`LastSteward`).
     """
     await store.lock(conn, community)

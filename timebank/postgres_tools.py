@@ -12,6 +12,9 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
+from ledger.sql.rights import EVERY, SETTING
+from timebank.servers import hosts
+
 _MAGIC = b"PGDMP"
 
 
@@ -26,15 +29,20 @@ def is_dump(path: Path) -> bool:
 
 
 def dump(url: str, target: Path) -> None:
-    """Write the whole database, as of one moment, to `target` in the custom format."""
-    _run("pg_dump", url, "--format=custom", "--no-owner", f"--file={target}")
+    """Write the whole database, as of one moment, to `target` in the custom format.
+
+    Row-level security shows all communities to it, whether the role owns the tables or only reads.
+    """
+    options = ("--format=custom", "--no-owner", "--no-privileges", "--enable-row-security")
+    _run("pg_dump", url, *options, f"--file={target}")
 
 
 def load(url: str, source: Path) -> None:
     """Replace what is in the database by the dump, in one transaction."""
-    options = ("--clean", "--if-exists", "--no-owner", "--exit-on-error", "--single-transaction")
+    options = ("--clean", "--if-exists", "--no-owner", "--no-privileges")
+    whole = ("--exit-on-error", "--single-transaction")
     database = make_url(url).database or "postgres"
-    _run("pg_restore", url, *options, f"--dbname={database}", str(source))
+    _run("pg_restore", url, *options, *whole, f"--dbname={database}", str(source))
 
 
 def is_empty(url: str) -> bool:
@@ -67,12 +75,15 @@ def _run(tool: str, url: str, *arguments: str) -> str:
 def _environment(text: str) -> dict[str, str]:
     """The variables that PostgreSQL's tools read instead of an address."""
     url = make_url(text)
+    servers = hosts(url)
     found = {
-        "PGHOST": url.host or url.query.get("host"),
-        "PGPORT": str(url.port or url.query.get("port") or "5432"),
+        "PGHOST": ",".join(server.name for server in servers) or None,
+        "PGPORT": ",".join(str(server.port) for server in servers),
+        "PGTARGETSESSIONATTRS": url.query.get("target_session_attrs"),
         "PGUSER": url.username,
         "PGPASSWORD": url.password,
         "PGDATABASE": url.database,
+        "PGOPTIONS": f"-c {SETTING}={EVERY}",
         "PGSSLMODE": url.query.get("sslmode") or url.query.get("ssl"),
     }
     return {name: value for name, value in found.items() if isinstance(value, str)}

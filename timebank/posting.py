@@ -6,8 +6,8 @@
                   the ledger decides: transfers, balances, head
                   statuses, tallies, steps, audit and mails of the same postings
 
-It takes a list, so that requests waiting at the same moment can be gathered before it. Every
-statement serves the whole list. A request is judged as if it were alone, on what those before it
+Requests that wait at the same moment are gathered before it (see `ledger.group_commit`), and every
+statement serves all of them. A request is judged as if it were alone, on what those before it
 left behind; what is refused leaves no trace and stops nobody else.
 """
 
@@ -44,7 +44,7 @@ from timebank.acting import Actor
 from timebank.agreements import Agreement, Approval, Terms
 from timebank.audit import NewAct
 from timebank.communities import Community
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.entry import OPEN, Entry, Side, State, StepKind
 from timebank.errors import (
     BadInput,
@@ -132,21 +132,17 @@ class Below(NamedTuple):
 async def post(db: Database, requests: Sequence[Request], *, now: Moment) -> list[Verdict]:
     """Post, undo, or refuse: a verdict for each request, in their order.
 
-    One transaction for each community in the list, so a request is done or not done at all. What
-    is done already is answered with `Done(replayed=True)`: a double click is no mistake. Entries
-    of another community are `NotFound`. Raises `BrokenBooks` when the books do not add up.
+    Those that wait at the same moment are committed together, a transaction for each community;
+    each request is done or not done at all. What is done already is answered with
+    `Done(replayed=True)`: a double click is no mistake. Entries of another community are
+    `NotFound`. Raises `Busy` when too many wait, `Unknown` when the connection broke (asking again
+    is safe, and tells), `BrokenBooks` when the books do not add up.
     """
     verdicts: dict[int, Verdict] = {}
     for community in dict.fromkeys(request.community for request in requests):
-        numbered = [
-            (number, request)
-            for number, request in enumerate(requests)
-            if request.community == community
-        ]
-        async with db.in_turn(community), db.write() as conn:
-            for some in _rounds(numbered):
-                answers = await _post_round(conn, community, [one for _, one in some], now)
-                verdicts.update(zip((number for number, _ in some), answers, strict=True))
+        own = [n for n, request in enumerate(requests) if request.community == community]
+        asks = [(requests[n], now) for n in own]
+        verdicts.update(zip(own, await db.together(commit).put(community, asks), strict=True))
     return [verdicts[number] for number in range(len(requests))]
 
 
@@ -155,11 +151,11 @@ async def post_agreed(db: Database, *, now: Moment) -> list[Verdict]:
 
     For all communities. To be called after somebody confirms, and from time to time.
     """
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         places = await communities.every(conn)
     found: list[Request] = []
     for place in places:
-        async with db.read() as conn:
+        async with db.read(place.id) as conn:
             found += [PostAgreed(place.id, id) for id in await _agreed(conn, place.id, now)]
     return await post(db, found, now=now)
 
@@ -251,6 +247,22 @@ class _Act:
     @property
     def override(self) -> bool:
         return self.posting.override
+
+
+async def commit(
+    db: Database, community: UUID, asks: Sequence[tuple[Request, Moment]]
+) -> list[Verdict]:
+    """Post, undo, or refuse all of these in one transaction, at the latest of their moments.
+
+    What `post` does with those that wait together. It may be done again: the same verdicts.
+    """
+    now = max((now for _, now in asks), key=lambda now: now.at)
+    verdicts: dict[int, Verdict] = {}
+    async with db.posting(community) as conn:
+        for some in _rounds(list(enumerate(request for request, _ in asks))):
+            answers = await _post_round(conn, community, [one for _, one in some], now)
+            verdicts.update(zip((number for number, _ in some), answers, strict=True))
+    return [verdicts[number] for number in range(len(asks))]
 
 
 async def _post_round(

@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from timebank import credentials, notices, sessions, throttle, tokens
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.errors import BadInput, WrongSignIn
 from timebank.moment import Moment
 from timebank.people import Person, by_email, by_id, normalise, people
@@ -36,14 +36,14 @@ async def sign_in(
     except BadInput:
         address = ""
     keys = throttle.keys("sign-in", address, network, anywhere=True)
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         await throttle.count(conn, keys, now=now)
         query = select(people.c.id, people.c.password_hash).where(people.c.email == address)
         row = (await conn.execute(query)).first()
     right, newer = await credentials.check(password, row.password_hash if row else None)
     if row is None or not right:
         raise WrongSignIn
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         await throttle.forgive(conn, keys, now=now)
         if newer:
             await _keep_password(conn, row.id, newer)
@@ -66,7 +66,7 @@ async def ask_reset(db: Database, email: str, *, network: str, now: Moment) -> N
 
 async def use_link(db: Database, token: str, *, device: str, now: Moment) -> tuple[Person, str]:
     """Sign in with a mailed link: the person and a new session's secret, or `LinkSpent`."""
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         found = await tokens.spend(conn, token, Purpose.SIGN_IN, now=now)
         person = await by_id(conn, _owner(found))
         return person, await sessions.begin(conn, person.id, device=device, now=now)
@@ -77,12 +77,12 @@ async def reset_password(db: Database, token: str, password: str, *, now: Moment
 
     Raises `LinkSpent`, or `WeakPassword`, which leaves the link usable. Nobody is signed in by it.
     """
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         found = await tokens.look(conn, token, Purpose.RESET, now=now)
         person = await by_id(conn, _owner(found))
     credentials.refuse_weak(password, about=[person.email])
     kept = await credentials.hash_password(password)
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         await tokens.spend(conn, token, Purpose.RESET, now=now)
         await _change(conn, person, kept, now)
     return person
@@ -95,7 +95,7 @@ async def change_password(
 
     Raises `WrongSignIn`, `TooManyTries` or `WeakPassword`.
     """
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         person = await by_id(conn, person_id)
         keys = throttle.keys("change-password", person.email, network)
         await throttle.count(conn, keys, now=now)
@@ -105,7 +105,7 @@ async def change_password(
         raise WrongSignIn
     credentials.refuse_weak(new, about=[person.email])
     newer = await credentials.hash_password(new)
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         await throttle.forgive(conn, keys, now=now)
         await _change(conn, person, newer, now)
 
@@ -113,7 +113,7 @@ async def change_password(
 async def _ask(db: Database, email: str, purpose: Purpose, *, network: str, now: Moment) -> None:
     address = normalise(email)
     keys = throttle.keys(f"ask for {purpose.value}", address, network)
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         await throttle.count(conn, keys, now=now)
         person = await by_email(conn, address)
         async with conn.begin_nested() as work:

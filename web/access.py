@@ -27,7 +27,7 @@ from starlette.routing import BaseRoute
 from timebank import communities, members, sessions
 from timebank.communities import Community
 from timebank.config import Environment, Settings
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.errors import Forbidden, NotFound, ReadOnlyMember
 from timebank.members import Member, Role, Status
 from timebank.people import Person
@@ -111,13 +111,13 @@ async def _person(request: Request) -> Person | None:
         return None
     database: Database = request.app.state.database
     now = request.app.state.clock()
-    async with database.read() as conn:
+    async with database.read(EVERYWHERE) as conn:
         found = await sessions.find(conn, token, now=now)
     if found is None:
         return None
     person, seen_at = found
     if sessions.is_stale(seen_at, now):
-        async with database.write() as conn:
+        async with database.write(EVERYWHERE) as conn:
             await sessions.touch(conn, token, now=now)
     return person
 
@@ -125,7 +125,7 @@ async def _person(request: Request) -> Person | None:
 async def _here(request: Request) -> Here:
     """The community in the path and the person's membership of it; `NotFound` without one."""
     database: Database = request.app.state.database
-    async with database.read() as conn:
+    async with database.read(EVERYWHERE) as conn:
         community = await communities.by_slug(conn, request.path_params["slug"])
         me = await members.of_person(conn, community.id, request.state.person.id)
     if me is None or me.status is Status.LEFT:

@@ -6,14 +6,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from timebank import books, policy
-from web.pages import database, gettext, here, now, page, read, see_other
+from web.pages import database, gettext, here, look, now, page, see_other
 
 
 async def show(request: Request) -> Response:
     """The books in words; coordinators also see each account's balance."""
     at = here(request)
     coordinates = policy.may_coordinate(at.me)
-    async with read(request) as conn:
+    async with look(request) as conn:
         overview = await books.overview(conn, at.community.id)
         accounts = await books.account_rows(conn, at.community.id, None, 500) if coordinates else []
     return page(

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from timebank import agreements, policy
-from web.pages import here, now, page, read, words
+from web.pages import here, look, now, page, words
 from web.statement import lines, read_asked
 from web.stories import Teller
 
@@ -15,7 +15,7 @@ async def show(request: Request) -> Response:
     """What the commons holds, what it may give, and every line of its statement."""
     at = here(request)
     form, asked = read_asked(request)
-    async with read(request) as conn:
+    async with look(request) as conn:
         found = await lines(conn, request, at.community.commons_id, asked)
         terms = (await agreements.current(conn, at.community.id)).terms
     left = None if terms.commons_floor is None else found.balance - terms.commons_floor

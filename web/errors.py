@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -11,11 +12,14 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from ledger import LedgerError
-from ledger.errors import BrokenBooks
-from timebank.errors import Busy, Forbidden, LinkSpent, NotFound, TimebankError, TooManyTries
+from ledger.errors import BrokenBooks, Busy, Unknown
+from ledger.sql.trouble import disk_failed, may_pass, no_room
+from timebank.errors import Forbidden, LinkSpent, NotFound, TimebankError, TooManyTries
 from web.access import NotWelcomedYet
 from web.messages import Gettext, sentence
 from web.pages import gettext, page, person
+
+_LOOK_AGAIN = 10  # seconds after which a page that does not know yet looks again by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +35,15 @@ async def error_page(request: Request, error: Exception) -> Response:
     """The page for an error. Nothing of the error itself is shown but what was meant for people."""
     status = status_of(error)
     _ = gettext(request)
-    trouble = _trouble(error, status, _)
+    unknown = _is_unknown(request, error)
+    trouble = _not_known_yet(_) if unknown else _trouble(error, status, _)
+    look_again = _where_it_shows(request) if unknown else None
     response = page(
         request,
         "errors/show.html",
         status=status,
         trouble=trouble,
+        look_again=look_again,
         reference=request.scope.get("reference"),
         asks_to_sign_in=_is_stranger(request) and status in (401, 403, 404),
     )
@@ -44,7 +51,32 @@ async def error_page(request: Request, error: Exception) -> Response:
         response.headers["Allow"] = ", ".join(_allowed(request))
     if status in (429, 503):
         response.headers["Retry-After"] = "60"
+    if look_again:
+        response.headers["Refresh"] = f"{_LOOK_AGAIN}; url={look_again}"
     return response
+
+
+def _is_unknown(request: Request, error: Exception) -> bool:
+    """Whether something was to be written, and nobody knows whether it was."""
+    return isinstance(error, Unknown) or (request.method == "POST" and _line_broke(error))
+
+
+def _line_broke(error: Exception) -> bool:
+    """Whether the database, or its disk, left us in the middle."""
+    from_there = isinstance(error, (DBAPIError, OSError))
+    return from_there and (may_pass(error) or disk_failed(error))
+
+
+def _where_it_shows(request: Request) -> str:
+    """The page on which one sees what became of it: of the same noun, or home."""
+    route = request.scope.get("route")
+    noun = (getattr(route, "name", None) or "").partition(":")[0]
+    for name in (f"{noun}:show", f"{noun}:index", "home:show", "home:front"):
+        try:
+            return str(request.app.state.paths(name, request.path_params))
+        except KeyError:
+            continue
+    return "/"
 
 
 def _is_stranger(request: Request) -> bool:
@@ -59,7 +91,7 @@ def status_of(error: Exception) -> int:
     for kind, status in _STATUS.items():
         if isinstance(error, kind):
             return status
-    return 500
+    return 503 if _line_broke(error) or no_room(error) else 500
 
 
 _STATUS: dict[type[Exception], int] = {
@@ -68,6 +100,7 @@ _STATUS: dict[type[Exception], int] = {
     TooManyTries: 429,
     LinkSpent: 410,
     Busy: 503,
+    Unknown: 503,
     PoolTimeout: 503,
     BrokenBooks: 500,
     TimebankError: 422,
@@ -85,10 +118,24 @@ def _trouble(error: Exception, status: int, _: Gettext) -> Trouble:
             _("You asked to join, and nobody has welcomed you yet."),
             _("A coordinator will get in touch. You get a mail as soon as you are in."),
         )
+    if no_room(error):
+        return Trouble(
+            _("There is no room left"),
+            _("The disk of our computer is full, so nothing was written."),
+            _("Please tell a coordinator: whoever looks after the computer has to make room."),
+        )
     trouble = _known(status, _)
     if isinstance(error, (Forbidden, TimebankError, LedgerError)) and status in (403, 422):
         return Trouble(trouble.title, sentence(error, _), trouble.next)
     return trouble
+
+
+def _not_known_yet(_: Gettext) -> Trouble:
+    return Trouble(
+        _("We are checking"),
+        _("The line to our books broke just then. We do not know yet whether this was written."),
+        _("Nothing can be lost or counted twice. This page looks again by itself in a moment."),
+    )
 
 
 def _known(status: int, _: Gettext) -> Trouble:

@@ -13,7 +13,7 @@ from datetime import timedelta
 
 from timebank import books, communities, mail, posting, sessions, tokens
 from timebank.config import Settings
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.moment import Moment
 
 log = logging.getLogger("web.housekeeping")
@@ -42,14 +42,14 @@ async def run(database: Database, settings: Settings, clock: Clock, stop: asynci
 
 async def sweep(database: Database, now: Moment) -> None:
     """Forget sessions and links that have ended."""
-    async with database.write() as conn:
+    async with database.write(EVERYWHERE) as conn:
         await sessions.sweep(conn, now=now)
         await tokens.sweep(conn, now=now)
 
 
 async def prove(database: Database, now: Moment) -> None:
     """Verify the books of each community that nobody has verified for a day."""
-    async with database.read() as conn:
+    async with database.read(EVERYWHERE) as conn:
         every = await communities.every(conn)
         latest = [(one, (await books.overview(conn, one.id)).last) for one in every]
     for community, last in latest:

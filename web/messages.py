@@ -219,10 +219,13 @@ _SENTENCES: dict[type[Exception], Sentence] = {
         % {"version": error.version}
     ),
     errors.SlugTaken: lambda _error, _: _("There is a time bank at this address already."),
-    errors.Busy: lambda _error, _: _(
+    LedgerError: _broken_books,
+    books.Busy: lambda _error, _: _(
         "A lot is going on just now. Nothing was written; please try again in a moment."
     ),
-    LedgerError: _broken_books,
+    books.Unknown: lambda _error, _: _(
+        "The line to our books broke just then. We do not know yet whether this was written."
+    ),
     books.NotMinutes: _not_minutes,
     books.NoJournal: _broken_books,
     books.Refusal: lambda _error, _: _("The books refuse this. Nothing was written."),

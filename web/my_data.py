@@ -7,9 +7,10 @@ from starlette.responses import Response
 
 from ledger import LedgerError
 from timebank import members, my_data
+from timebank.db import EVERYWHERE
 from timebank.errors import TimebankError
 from web.forms import Form
-from web.pages import gettext, here, now, page, read, see_other, write
+from web.pages import database, gettext, here, now, page, read, see_other
 
 
 async def show(request: Request) -> Response:
@@ -38,7 +39,7 @@ async def close(request: Request) -> Response:
         form.mistake("sure", _("Tick this box if you really want to close your account."))
     if form.ok:
         try:
-            async with write(request) as conn:
+            async with database(request).write(EVERYWHERE) as conn:  # the sign-in may go too
                 await my_data.close(conn, at.community.id, at.me.id, by=at.me.id, now=now(request))
         except (TimebankError, LedgerError) as error:
             form.refused(error, _)

@@ -22,7 +22,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from timebank import i18n, policy
 from timebank.config import Environment as Runs
 from timebank.config import Settings
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database, Scope
 from timebank.entry import Kind, State
 from timebank.errors import NotFound
 from timebank.i18n import LANGUAGES
@@ -124,13 +124,24 @@ def now(request: Request) -> Moment:
 
 
 def read(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
-    """A connection that only reads."""
-    return database(request).read()
+    """A connection that only reads, and on routes of a community's members only there."""
+    return database(request).read(_scope(request))
+
+
+def look(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
+    """The same, from a replica if there is one, for pages that report and decide nothing."""
+    return database(request).look(_scope(request))
 
 
 def write(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
-    """A transaction: leaving the block commits, an exception rolls back."""
-    return database(request).write()
+    """A transaction, of the same reach: leaving the block commits, an exception rolls back."""
+    return database(request).write(_scope(request))
+
+
+def _scope(request: Request) -> Scope:
+    """The community a member asks in; all of them for who is no member, or not in one now."""
+    found = getattr(request.state, "here", None)
+    return found.community.id if isinstance(found, Here) else EVERYWHERE
 
 
 def path_id(text: str) -> UUID:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from timebank import statements
 from timebank.statements import StatementPage
 from web.forms import Form
-from web.pages import gettext, here, now, page, path_id, read, words
+from web.pages import gettext, here, look, now, page, path_id, words
 from web.stories import Teller
 
 PAGE = 50
@@ -103,7 +103,7 @@ def read_asked(request: Request) -> tuple[Form, Asked]:
 async def _statement_page(request: Request, account_id: UUID) -> Response:
     at = here(request)
     form, asked = read_asked(request)
-    async with read(request) as conn:
+    async with look(request) as conn:
         found = await lines(conn, request, account_id, asked)
     mine = account_id == at.me.account_id
     return page(
@@ -127,7 +127,7 @@ async def _csv(request: Request, account_id: UUID) -> Response:
     _form, asked = read_asked(request)
     text = io.StringIO()
     writer = csv.writer(text)
-    async with read(request) as conn:
+    async with look(request) as conn:
         rows = statements.csv_rows(
             conn,
             at.community.id,

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, func, literal_column, select, text, union_all
+from sqlalchemy import func, select, text
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,10 +21,10 @@ from ledger.account import Account, AccountKind
 from ledger.errors import NoJournal, UnknownAccount
 from ledger.journal import Head
 from ledger.minutes import ZERO, Minutes
+from ledger.sql import raw
 from ledger.sql.tables import account as account_table
 from ledger.sql.tables import journal as journal_table
 from ledger.sql.tables import transfer as transfer_table
-from ledger.sql.types import Count, Id, Instant, MinutesType
 from ledger.statement import Line, Statement
 from ledger.transfer import PostedTransfer
 
@@ -106,7 +106,6 @@ async def balance_at(
 
     Zero before the first line. Raises `UnknownAccount`.
     """
-    await _one(conn, community, account)
     return (await _stood(conn, community, account, moment, "<="))[1]
 
 
@@ -121,13 +120,14 @@ async def lines_between(
 
     Raises `UnknownAccount`.
     """
-    now = await _one(conn, community, account)
     before, opening = 0, ZERO
-    last, closing = now.lines, now.balance
     if start is not None:
         before, opening = await _stood(conn, community, account, start, "<")
     if end is not None:
         last, closing = await _stood(conn, community, account, end, "<")
+    else:
+        now = await _one(conn, community, account)
+        last, closing = now.lines, now.balance
     if last <= before:
         return Span(before, before, opening, opening)
     return Span(before, last, opening, closing)
@@ -147,10 +147,8 @@ async def page(
     Any page costs the same; the number of its last line is the next page's `before_line`. An
     account that is not there has no lines.
     """
-    rows = await conn.execute(
-        _sides(community, account, after_line, before_line, limit, newest_first=True)
-    )
-    return [_line(row) for row in rows]
+    before = before_line if before_line is not None else _NO_LINE
+    return await _lines(conn, _NEWEST, community, account, after_line, before, limit)
 
 
 async def lines(
@@ -159,11 +157,7 @@ async def lines(
     """A period's lines in their order, read in chunks; for files of any length."""
     after = span.before
     while after < span.last:
-        rows = await conn.execute(
-            _sides(community, account, after, span.last + 1, _CHUNK, newest_first=False)
-        )
-        chunk = [_line(row) for row in rows]
-        for line in chunk:
+        for line in await _lines(conn, _OLDEST, community, account, after, span.last + 1, _CHUNK):
             yield line
         after += _CHUNK
 
@@ -202,20 +196,23 @@ async def transfers(
     conn: AsyncConnection, community: UUID, *, after_seq: int = 0, chunk: int = _CHUNK
 ) -> AsyncIterator[PostedTransfer]:
     """The journal from after `after_seq` on, in order, read `chunk` rows at a time."""
-    seq = transfer_table.c.seq
+    seq, ours = transfer_table.c.seq, transfer_table.c.community_id == community
     while True:
+        # Both ends are named and nothing is limited, for the reason given in `raw.in_order`.
         rows = await conn.execute(
             select(transfer_table)
-            .where(transfer_table.c.community_id == community, seq > after_seq)
+            .where(ours, seq > after_seq, seq <= after_seq + chunk)
             .order_by(seq)
-            .limit(chunk)
         )
         found = [_posted(row) for row in rows]
         for row in found:
             yield row
-        if len(found) < chunk:
-            return
-        after_seq = found[-1].seq
+        after_seq += chunk
+        if not found:
+            following = await conn.scalar(select(func.min(seq)).where(ours, seq > after_seq))
+            if following is None:
+                return
+            after_seq = following - 1
 
 
 async def all_accounts(
@@ -236,98 +233,104 @@ async def all_accounts(
 
 
 async def _one(conn: AsyncConnection, community: UUID, account: UUID) -> Account:
-    found = await accounts(conn, community, [account])
-    if account not in found:
+    found = await raw.ask(conn, _ACCOUNT, community, account)
+    if not found:
         raise UnknownAccount(account)
-    return found[account]
+    ((balance, lines, floor, closed_at),) = found
+    lowest = None if floor is None else Minutes(floor)
+    return Account(account, Minutes(balance), lines, lowest, closed_at is not None)
 
 
-# From line 0, try ever smaller steps up, and take those that stay at or before the moment. A line
-# beyond the last one has no moment, so its step is not taken. Line `line + step` is either a source
-# line or a destination line: two index look-ups, 33 times, whatever the length of the statement.
-_HALVING = """
-    WITH RECURSIVE search (line, step) AS (
-        SELECT CAST(0 AS bigint), CAST(4294967296 AS bigint)
-        UNION ALL
-        SELECT CASE WHEN COALESCE(
-            (SELECT posted_at FROM transfer WHERE community_id = :community
-                AND source_id = :account AND source_line = line + step),
-            (SELECT posted_at FROM transfer WHERE community_id = :community
-                AND destination_id = :account AND destination_line = line + step)
-        ) {before} :moment THEN line + step ELSE line END, step / 2
-        FROM search WHERE step > 0
-    ), stood (line) AS (SELECT max(line) FROM search)
-    SELECT line, COALESCE(
-        (SELECT source_balance FROM transfer WHERE community_id = :community
-            AND source_id = :account AND source_line = line),
-        (SELECT destination_balance FROM transfer WHERE community_id = :community
-            AND destination_id = :account AND destination_line = line)
-    ) AS balance FROM stood
+_ACCOUNT = """
+    SELECT balance, lines, floor, closed_at FROM account WHERE community_id = $1 AND id = $2
 """
 
-_STOOD = {
-    before: text(_HALVING.format(before=before))
-    .bindparams(
-        bindparam("community", type_=Id),
-        bindparam("account", type_=Id),
-        bindparam("moment", type_=Instant),
+# The line looked for is one of `many` lines from `line` on; half of them are left after each step.
+# A line is either a source line or a destination line: two index look-ups a step, and a step more
+# when there are twice as many lines.
+_HALVING = """
+    WITH RECURSIVE search (line, many) AS (
+        SELECT CAST(0 AS bigint), lines + 1 FROM account WHERE community_id = $1 AND id = $2
+        UNION ALL
+        SELECT CASE WHEN COALESCE(
+            (SELECT posted_at FROM transfer WHERE community_id = $1
+                AND source_id = $2 AND source_line = line + many / 2),
+            (SELECT posted_at FROM transfer WHERE community_id = $1
+                AND destination_id = $2 AND destination_line = line + many / 2)
+        ) {before} $3 THEN line + many / 2 ELSE line END, many - many / 2
+        FROM search WHERE many > 1
     )
-    .columns(line=Count, balance=MinutesType)
-    for before in ("<", "<=")
-}
+    SELECT line, COALESCE(
+        (SELECT source_balance FROM transfer WHERE community_id = $1
+            AND source_id = $2 AND source_line = line),
+        (SELECT destination_balance FROM transfer WHERE community_id = $1
+            AND destination_id = $2 AND destination_line = line)
+    ) FROM search WHERE many = 1
+"""
+_STOOD = {before: _HALVING.format(before=before) for before in ("<", "<=")}
 
 
 async def _stood(
     conn: AsyncConnection, community: UUID, account: UUID, moment: datetime, before: str
 ) -> tuple[int, Minutes]:
     """Number and balance of the account's last line before a moment; 0 and zero without one."""
-    found = await conn.execute(
-        _STOOD[before], {"community": community, "account": account, "moment": moment}
-    )
-    row = found.one()
-    return row.line, row.balance or ZERO
+    found = await raw.ask(conn, _STOOD[before], community, account, moment)
+    if not found:
+        raise UnknownAccount(account)
+    ((line, balance),) = found
+    return line, Minutes(balance or 0)
 
 
-def _sides(
+# At most $5 lines between two numbers: two short index scans, merged.
+_SIDES = """
+    SELECT * FROM (
+        SELECT * FROM (
+            SELECT source_line AS number, seq, -minutes AS minutes, source_balance AS balance,
+                destination_id AS other_id, entry_id, occurred_on, posted_at, reverses_id
+            FROM transfer WHERE community_id = $1 AND source_id = $2
+                AND source_line > $3 AND source_line < $4
+            ORDER BY source_line {order} LIMIT $5
+        ) AS sent
+        UNION ALL
+        SELECT * FROM (
+            SELECT destination_line, seq, minutes, destination_balance,
+                source_id, entry_id, occurred_on, posted_at, reverses_id
+            FROM transfer WHERE community_id = $1 AND destination_id = $2
+                AND destination_line > $3 AND destination_line < $4
+            ORDER BY destination_line {order} LIMIT $5
+        ) AS received
+    ) AS both_sides ORDER BY number {order} LIMIT $5
+"""
+_NEWEST, _OLDEST = _SIDES.format(order="DESC"), _SIDES.format(order="ASC")
+_NO_LINE = 2**62  # no statement is so long
+
+
+async def _lines(
+    conn: AsyncConnection,
+    query: str,
     community: UUID,
     account: UUID,
     after_line: int,
-    before_line: int | None,
+    before_line: int,
     limit: int,
-    *,
-    newest_first: bool,
-) -> Select[Any]:
-    """At most `limit` lines between two numbers: two short index scans, merged."""
-    halves = []
-    for side, other, sign in (("source", "destination", "-"), ("destination", "source", "")):
-        columns = transfer_table.c
-        number = columns[f"{side}_line"]
-        half = select(
-            number.label("number"),
-            columns.seq,
-            literal_column(f"{sign}minutes", MinutesType).label("minutes"),
-            columns[f"{side}_balance"].label("balance"),
-            columns[f"{other}_id"].label("other_id"),
-            columns.entry_id,
-            columns.occurred_on,
-            columns.posted_at,
-            columns.reverses_id,
-        ).where(
-            columns.community_id == community,
-            columns[f"{side}_id"] == account,
-            number > after_line,
+) -> list[Line]:
+    """At most `limit` lines numbered between these two."""
+    rows = await raw.ask(conn, query, community, account, after_line, before_line, limit)
+    spelled = raw.spelling(conn)
+    return [
+        Line(
+            number,
+            seq,
+            Minutes(minutes),
+            Minutes(balance),
+            spelled.id(other),
+            spelled.id(entry),
+            spelled.day(day),
+            spelled.moment(at),
+            None if reverses is None else spelled.id(reverses),
         )
-        if before_line is not None:
-            half = half.where(number < before_line)
-        half = half.order_by(number.desc() if newest_first else number).limit(limit)
-        halves.append(select(half.subquery()))
-    both = union_all(*halves).subquery()
-    order = both.c.number.desc() if newest_first else both.c.number
-    return select(both).order_by(order).limit(limit)
-
-
-def _line(row: Row[Any]) -> Line:
-    return Line(**row._mapping)
+        for number, seq, minutes, balance, other, entry, day, at, reverses in rows
+    ]
 
 
 def _account(row: Row[Any]) -> Account:

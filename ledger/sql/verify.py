@@ -12,14 +12,12 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.journal import Head
-from ledger.proof import FindingKind, Proof, Report, check_reversals
-from ledger.sql import read
+from ledger.proof import Proof, Report, check_reversals
+from ledger.sql import raw, read
 from ledger.sql.tables import transfer
 
 Progress = Callable[[int, int], None]
 """Told how many transfers were read, and how many there are."""
-
-_CHUNK = 1000
 
 
 async def verify(
@@ -38,11 +36,7 @@ async def verify(
     await read.snapshot(conn)
     head = await read.head(conn, community)
     proof = Proof(community, anchors)
-    try:
-        await _transfers(conn, proof, head, progress)
-    except ValueError as error:
-        # A row that was changed by hand may hold what no column type understands.
-        proof.note(FindingKind.UNREADABLE, proof.seq + 1, stored=str(error))
+    await _transfers(conn, proof, head, progress)
     async for account in read.all_accounts(conn, community):
         proof.account(account)
     stored = await conn.scalar(
@@ -55,22 +49,19 @@ async def _transfers(
     conn: AsyncConnection, proof: Proof, head: Head, progress: Progress | None
 ) -> None:
     """Feed the journal to the proof, and after each chunk compare the reversals in it."""
-    done = 0
-    async for row in read.transfers(conn, proof.community, chunk=_CHUNK):
-        proof.transfer(row)
-        done += 1
-        if done % _CHUNK == 0:
-            await _reversals(conn, proof)
-            if progress is not None:
-                progress(done, head.seq)
+    async for rows in raw.journal(conn, proof.community):
+        for row in rows:
+            proof.transfer(row)
+        await _reversals(conn, proof)
+        if progress is not None and proof.transfers != head.seq:
+            progress(proof.transfers, head.seq)
     proof.entry_ends()
     await _reversals(conn, proof)
     if progress is not None:
-        progress(done, head.seq)
+        progress(proof.transfers, head.seq)
 
 
 async def _reversals(conn: AsyncConnection, proof: Proof) -> None:
-    named = {rows[0].reverses_id for rows in proof.reversals}
+    named = {reverses for rows in proof.reversals if (reverses := rows[0].reverses_id)}
     if named:
-        originals = await read.posted(conn, proof.community, [id for id in named if id])
-        check_reversals(proof, originals)
+        check_reversals(proof, await raw.entries(conn, proof.community, named))

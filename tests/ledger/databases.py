@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection, event, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from ledger import Journal
-from ledger.sql import guards, tables
+from ledger.sql import _postgres, guards, rights, tables
+from tests.infrastructure.postgres import Server
 
 _PRAGMAS = (
     "journal_mode = WAL",
@@ -40,8 +44,9 @@ def sqlite(path: Path) -> AsyncEngine:
 
 
 def postgres(url: str) -> AsyncEngine:
-    """An engine for a PostgreSQL database."""
-    return create_async_engine(url, pool_size=20)
+    """An engine for a PostgreSQL database, which sees all communities."""
+    everywhere = {"server_settings": {rights.SETTING: rights.EVERY}}
+    return create_async_engine(url, pool_size=20, connect_args=everywhere)
 
 
 async def make_tables(engine: AsyncEngine) -> None:
@@ -54,6 +59,50 @@ async def make_tables(engine: AsyncEngine) -> None:
         )
         for statement in guards.install(engine.dialect.name):
             await conn.exec_driver_sql(statement)
+
+
+@contextmanager
+def statements(engine: AsyncEngine) -> Iterator[list[tuple[str, Any]]]:
+    """What is asked of the database meanwhile, with its values: by SQLAlchemy, and past it."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            asked.append((statement, parameters))
+
+    async def noted(conn: AsyncConnection, method: str, statement: str, *values: object) -> Any:
+        asked.append((statement, values))
+        return await past_it(conn, method, statement, *values)
+
+    past_it = _postgres._ask
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_postgres, "_ask", noted)
+        event.listen(engine.sync_engine, "before_cursor_execute", note)
+        try:
+            yield asked
+        finally:
+            event.remove(engine.sync_engine, "before_cursor_execute", note)
+
+
+async def give_rights(owners: AsyncEngine, role: str) -> None:
+    """Let the program's role do what it has to, and see one community at a time."""
+    database = f'"{owners.url.database}"'
+    async with owners.begin() as conn:
+        for table in rights.LEDGER:
+            for statement in rights.rows_apart(table):
+                await conn.exec_driver_sql(statement)
+        for statement in rights.grants(rights.LEDGER, role=role, database=database):
+            await conn.exec_driver_sql(statement)
+
+
+async def analyze(engine: AsyncEngine, server: Server) -> None:
+    """Gather statistics, which on PostgreSQL only the owner of a table can."""
+    if engine.dialect.name == "postgresql":
+        engine = postgres(server.url(engine.url.database or ""))
+    async with engine.begin() as conn:
+        await conn.exec_driver_sql("ANALYZE")
+    if engine.dialect.name == "postgresql":
+        await engine.dispose()
 
 
 async def keep(conn: AsyncConnection, book: Journal) -> None:

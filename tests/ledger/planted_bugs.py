@@ -95,8 +95,8 @@ BUGS = (
         (
             "the numbers of an entry's transfers leave a gap",
             "ledger/journal.py",
-            "seq=self.head.seq + 1,",
-            "seq=self.head.seq + position,",
+            "                self.head.seq + 1,\n",
+            "                self.head.seq + position,\n",
         ),
         (
             "a closed account may still receive",
@@ -164,8 +164,8 @@ BUGS = (
         (
             "pages repeat the line they begin before",
             "ledger/sql/read.py",
-            "half.where(number < before_line)",
-            "half.where(number <= before_line)",
+            "AND destination_line > $3 AND destination_line < $4",
+            "AND destination_line > $3 AND destination_line <= $4",
         ),
         (
             "a period begins after its first moment",
@@ -182,8 +182,8 @@ BUGS = (
         (
             "the journal is read back from one row too far",
             "ledger/sql/read.py",
-            "        after_seq = found[-1].seq\n",
-            "        after_seq = found[-1].seq + 1\n",
+            "        after_seq += chunk\n",
+            "        after_seq += chunk + 1\n",
         ),
         (
             "on SQLite, microseconds are lost",
@@ -203,15 +203,14 @@ BUGS = (
         (
             "on PostgreSQL, accounts are locked against being referred to",
             "ledger/sql/_postgres.py",
-            "ORDER BY id FOR NO KEY UPDATE",
-            "ORDER BY id FOR UPDATE",
+            '_AND_LOCK = _ACCOUNTS + "FOR NO KEY UPDATE"',
+            '_AND_LOCK = _ACCOUNTS + "FOR UPDATE"',
         ),
         (
-            "posting takes more statements for more entries",
-            "ledger/sql/store.py",
-            "    appended = await driver.append(conn, decision.transfers)\n",
-            "    appended = 0\n    for row in decision.transfers:\n"
-            "        appended += await driver.append(conn, [row])\n",
+            "on SQLite, posting takes more statements for more entries",
+            "ledger/sql/_sqlite.py",
+            "        (_APPEND, rows),\n",
+            "        *((_APPEND, [row]) for row in rows),\n",
         ),
         (
             "verifying does not hold on to one picture",
@@ -264,8 +263,26 @@ BUGS = (
         (
             "verifying does not re-hash",
             "ledger/proof.py",
-            "        if row.hash != chain.digest(row):",
-            "        if len(row.hash) != 32:",
+            "        elif hash != digest(row):",
+            "        elif len(hash) != 32:",
+        ),
+        (
+            "verifying takes any text for a day",
+            "ledger/proof.py",
+            '.isoformat().encode("ascii") == text',
+            " is not None",
+        ),
+        (
+            "verifying does not look at the length of ids",
+            "ledger/proof.py",
+            "len(row.entry_id) == len(row.source_id)",
+            "len(row.destination_id)",
+        ),
+        (
+            "verifying stops at the first gap",
+            "ledger/sql/raw.py",
+            "        if following is None:",
+            "        if following is None or following > after + CHUNK:",
         ),
         (
             "verifying ignores anchors beyond the end",
@@ -276,8 +293,8 @@ BUGS = (
         (
             "verifying does not look for missing numbers",
             "ledger/proof.py",
-            "        if row.seq != self.seq + 1:",
-            "        if row.seq < self.seq:",
+            "        if seq != self.seq + 1:",
+            "        if seq < self.seq:",
         ),
     ),
     *_bugs(
@@ -285,8 +302,8 @@ BUGS = (
         (
             "a balance is not hashed",
             "ledger/chain.py",
-            "                _number(row.source_balance.count),\n",
-            "",
+            "        *(8, source_balance.count),\n",
+            "        *(8, destination_balance.count),\n",
         ),
         (
             "fields carry no length",

@@ -87,6 +87,12 @@ REPLACING = {
 }
 
 
+@pytest.fixture
+def engine(owners_engine: AsyncEngine) -> AsyncEngine:
+    """Whoever owns the tables: the guards alone have to hold."""
+    return owners_engine
+
+
 async def with_a_posting(engine: AsyncEngine) -> None:
     async with engine.begin() as conn:
         await store.open_journal(conn, HERE, NOON)

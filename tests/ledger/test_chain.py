@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import Minutes, PostedTransfer, chain, commitment
+from ledger import Minutes, PostedTransfer, chain, commitment, proof
 from tests.ledger.making import ANA, BEN, CAT, HERE, NOON, after, entry, journal
 
 ids = st.uuids()
@@ -180,3 +180,16 @@ def test_only_words_with_one_spelling_can_be_committed_to(words: dict[str, objec
 def test_a_salt_is_long_enough_not_to_be_guessed() -> None:
     with pytest.raises(ValueError, match="16 bytes"):
         commitment(bytes(15), "soup")
+
+
+@given(rows)
+def test_proving_computes_the_same_hash_on_a_path_of_its_own(row: PostedTransfer) -> None:
+    assert proof.digest(proof.row_of(row)) == chain.digest(row)
+
+
+@given(rows, rows)
+def test_proving_hashes_every_fact(one: PostedTransfer, other: PostedTransfer) -> None:
+    for field in fields(one):
+        changed = replace(one, **{field.name: getattr(other, field.name)})
+        same = field.name == "hash" or changed == one
+        assert (proof.digest(proof.row_of(changed)) == chain.digest(one)) is same

@@ -135,6 +135,12 @@ CHANGES: dict[str, tuple[list[str], Kinds]] = {
 }
 
 
+@pytest.fixture
+def engine(owners_engine: AsyncEngine) -> AsyncEngine:
+    """Whoever owns the tables, and can do anything to them."""
+    return owners_engine
+
+
 async def keep_a_week(engine: AsyncEngine) -> None:
     """Two communities with the same week; only the first is tampered with."""
     for community in (HERE, THERE):
@@ -257,6 +263,51 @@ async def test_a_row_that_cannot_be_read_is_a_finding(on_sqlite: AsyncEngine) ->
         await conn.exec_driver_sql("UPDATE transfer SET occurred_on = 'soon' WHERE seq = 3")
     report = await verified(on_sqlite)
     assert F.UNREADABLE in {finding.kind for finding in report.findings}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "entry_id = CAST(entry_id || X'00' AS BLOB)",
+        "source_id = substr(source_id, 1, 15)",
+        "occurred_on = '2026-1-03'",
+        "occurred_on = '2026-W01-6'",  # the same day, spelled otherwise
+        "occurred_on = '2026-02-30'",
+        "occurred_on = CAST(X'FF' AS TEXT)",
+    ],
+)
+async def test_what_no_program_would_write_is_a_finding_and_stops_nothing(
+    on_sqlite: AsyncEngine, change: str
+) -> None:
+    await keep_a_week(on_sqlite)
+    async with on_sqlite.connect() as conn:
+        await conn.exec_driver_sql("COMMIT")
+        await conn.exec_driver_sql("PRAGMA foreign_keys = OFF")
+        await conn.exec_driver_sql("BEGIN IMMEDIATE")
+        await unguard(conn)
+        await conn.exec_driver_sql(f"UPDATE transfer SET {change} WHERE seq = 3")
+        await conn.exec_driver_sql("UPDATE transfer SET minutes = 99 WHERE seq = 6")
+        await conn.commit()
+    report = await verified(on_sqlite)
+    found = {(finding.kind, finding.seq) for finding in report.findings}
+    assert {(F.UNREADABLE, 3), (F.ROW_CHANGED, 6)} <= found
+    assert report.transfers == 6
+    assert all(str(finding) for finding in report.findings)
+
+
+async def test_rows_with_numbers_far_away_are_read_and_found(engine: AsyncEngine) -> None:
+    await keep_a_week(engine)
+    async with engine.begin() as conn:
+        await unguard(conn)
+        await conn.exec_driver_sql("UPDATE transfer SET seq = seq + 1000000000 WHERE seq > 3")
+    report = await verified(engine)
+    assert report.transfers == 6
+    assert {(F.GAP, 4), (F.ROW_CHANGED, 1_000_000_004)} <= {
+        (finding.kind, finding.seq) for finding in report.findings
+    }
+    async with engine.connect() as conn:
+        rows = [row.seq async for row in read.transfers(conn, HERE, chunk=2)]
+    assert rows == [1, 2, 3, 1_000_000_004, 1_000_000_005, 1_000_000_006]
 
 
 async def test_endless_findings_are_counted_and_not_all_kept(engine: AsyncEngine) -> None:

@@ -59,10 +59,10 @@ REFUSED: dict[str, list[Any]] = {
 
 
 @pytest.fixture
-async def things_in(engine: AsyncEngine) -> AsyncEngine:
-    async with engine.begin() as conn:
+async def things_in(owners_engine: AsyncEngine) -> AsyncEngine:
+    async with owners_engine.begin() as conn:
         await conn.run_sync(things.create)
-    return engine
+    return owners_engine
 
 
 @pytest.mark.parametrize("name", VALUES)

@@ -24,7 +24,7 @@ from ledger.sql import read
 from tests.timebank.factories import a_community, a_member, at
 from timebank import agreements, books, buddies, entries, posting, recording
 from timebank.communities import Community
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.entry import Entry, Kind, NewEntry, Share
 from timebank.members import Member, MemberKind, Role
 from timebank.moment import Moment
@@ -60,7 +60,7 @@ class MillRoad:
         self, new: NewEntry, by: Member, now: Moment | None = None, entry_id: UUID | None = None
     ) -> Entry:
         """Write an entry down."""
-        async with self.db.write() as conn:
+        async with self.db.write(self.id) as conn:
             return await recording.record(
                 conn, self.id, new, by=by.id, now=now or at(), entry_id=entry_id
             )
@@ -74,7 +74,7 @@ class MillRoad:
         now: Moment | None = None,
     ) -> Entry:
         """Take a step: `step(entry_steps.confirm, entry, bert)`."""
-        async with self.db.write() as conn:
+        async with self.db.write(self.id) as conn:
             moved: Entry = await verb(
                 conn, self.id, entry.id, by=by.id, now=now or at(minutes=5), words=words
             )
@@ -108,23 +108,23 @@ class MillRoad:
 
     async def entry(self, id: UUID, by: Member | None = None) -> Entry:
         """The entry as it stands now."""
-        async with self.db.read() as conn:
+        async with self.db.read(self.id) as conn:
             return await entries.get(conn, self.id, id, by=(by or self.carla).id)
 
     async def story(self, entry: Entry) -> list[Any]:
         """What happened to an entry."""
-        async with self.db.read() as conn:
+        async with self.db.read(self.id) as conn:
             return await entries.story(conn, self.id, entry.id)
 
     async def balance(self, account: Member | UUID) -> int:
         """What an account stands at, in minutes."""
         id = account if isinstance(account, UUID) else account.account_id
-        async with self.db.read() as conn:
+        async with self.db.read(self.id) as conn:
             return (await read.balance(conn, self.id, id)).count
 
     async def agree(self, **terms: Any) -> None:
         """Stella adopts a new version of the agreement."""
-        async with self.db.write() as conn:
+        async with self.db.write(self.id) as conn:
             current = await agreements.current(conn, self.id)
             await agreements.adopt(
                 conn,
@@ -138,7 +138,7 @@ class MillRoad:
 
     async def told(self) -> list[str]:
         """The addresses of all mails so far, in order."""
-        async with self.db.read() as conn:
+        async with self.db.read(self.id) as conn:
             rows = await conn.execute(select(outbox.c.to_address).order_by(outbox.c.id))
             return [row.to_address for row in rows]
 
@@ -150,7 +150,7 @@ class MillRoad:
 
 async def mill_road(db: Database) -> MillRoad:
     """Mill Road with everybody in it and nothing written down yet."""
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         community = await a_community(conn)
         people = {
             name: await a_member(

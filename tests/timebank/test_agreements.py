@@ -16,7 +16,7 @@ from ledger.sql import read
 from tests.timebank.factories import a_community, a_member, at
 from timebank import agreements, members
 from timebank.agreements import Agreement, Approval, Joining, OtherSide, Silence, Terms
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.errors import AgreementMoved, BadInput, Forbidden, NotFound, ReasonMissing
 from timebank.members import Member, MemberKind, Role, Status
 
@@ -39,7 +39,7 @@ OTHER_TERMS = Terms(
 
 
 async def _begun(db: Database, role: Role = Role.STEWARD) -> Member:
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         community = await a_community(conn)
         return await a_member(conn, community.id, "Sam Steward", role=role)
 
@@ -53,7 +53,7 @@ async def _adopt(
     expected: int = 1,
     community: UUID | None = None,
 ) -> Agreement:
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         return await agreements.adopt(
             conn,
             community or by.community_id,
@@ -79,7 +79,7 @@ async def test_every_term_comes_back_as_it_was_adopted(db: Database) -> None:
     assert adopted.terms == OTHER_TERMS
     assert (adopted.version, adopted.adopted_by_name) == (2, "Sam Steward")
     assert adopted.reason == "We talked about it."
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         assert await agreements.current(conn, steward.community_id) == adopted
         history = await agreements.history(conn, steward.community_id)
         assert [one.version for one in history] == [2, 1]
@@ -103,7 +103,7 @@ async def test_only_a_steward_changes_the_agreement(db: Database, role: Role) ->
 
 
 async def test_a_paused_steward_changes_nothing(db: Database) -> None:
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         community = await a_community(conn)
         steward = await a_member(conn, community.id, role=Role.STEWARD, status=Status.PAUSED)
     with pytest.raises(Forbidden):
@@ -112,7 +112,7 @@ async def test_a_paused_steward_changes_nothing(db: Database) -> None:
 
 async def test_a_steward_of_one_community_is_nobody_in_another(db: Database) -> None:
     steward = await _begun(db)
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         other = await a_community(conn, "elsewhere")
     with pytest.raises(NotFound):
         await _adopt(db, steward, OTHER_TERMS, community=other.id)
@@ -124,7 +124,7 @@ async def test_a_change_needs_a_reason_and_something_that_changes(db: Database) 
         await _adopt(db, steward, OTHER_TERMS, reason="")
     with pytest.raises(BadInput, match="nothing changed"):
         await _adopt(db, steward, Terms())
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         assert len(await agreements.history(conn, steward.community_id)) == 1
 
 
@@ -170,12 +170,12 @@ async def test_terms_nobody_can_follow_are_refused(
 
 async def test_a_hard_floor_is_set_on_members_and_the_budget_on_the_commons(db: Database) -> None:
     steward = await _begun(db)
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         library = await a_member(
             conn, steward.community_id, "Library", kind=MemberKind.ORGANISATION
         )
     await _adopt(db, steward, OTHER_TERMS)
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         newcomer = await members.add(
             conn, steward.community_id, name="New", by=steward.id, now=at(hours=2)
         )
@@ -188,7 +188,7 @@ async def test_a_hard_floor_is_set_on_members_and_the_budget_on_the_commons(db: 
         newcomer.id: Minutes(-1200),
     }
     await _adopt(db, steward, replace(OTHER_TERMS, hard_floor=None), expected=2)
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         accounts = await read.accounts(conn, steward.community_id)
     assert accounts[library.id].floor is None
     assert accounts[steward.community_id].floor == Minutes(-6000)

@@ -18,10 +18,10 @@ from ledger import AccountKind, Head, JournalEntry, Minutes, Posted, Transfer
 from ledger.sql import read, store
 from ledger.sql.verify import verify
 from tests.infrastructure import postgres
-from timebank import communities
+from timebank import communities, migrate
 from timebank.backup import BackupError, back_up, restore
 from timebank.config import Settings
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.moment import Moment
 
 NOW = Moment(datetime(2026, 5, 4, 2, tzinfo=UTC))
@@ -41,7 +41,7 @@ class Busy:
         now = self._moment()
         db = Database(self.settings)
         await db.start()
-        async with db.write() as conn:
+        async with db.write(EVERYWHERE) as conn:
             made = await communities.create(
                 conn, slug="busy", name="Busy", language="en", timezone="UTC", now=now
             )
@@ -57,7 +57,7 @@ class Busy:
         db = Database(self.settings)
         await db.start()
         for _ in range(count):
-            async with db.write() as conn:
+            async with db.write(EVERYWHERE) as conn:
                 (verdict,) = await store.post(
                     conn, self.community, [self._entry()], self._moment().at
                 )
@@ -91,17 +91,18 @@ def busy(sqlite_settings: Settings) -> Busy:
 
 
 def proved(settings: Settings) -> None:
-    """What a restore asks of a copy: every book in it verifies."""
+    """What a restore asks of a copy: it is brought up to date, and every book in it verifies."""
+    migrate.upgrade(settings)
 
     async def prove() -> bool:
         db = Database(settings)
         await db.start()
         try:
-            async with db.read() as conn:
+            async with db.read(EVERYWHERE) as conn:
                 found = await communities.every(conn)
             sound = []
             for community in found:
-                async with db.read() as conn:
+                async with db.read(EVERYWHERE) as conn:
                     sound.append((await verify(conn, community.id)).sound)
             return all(sound)
         finally:
@@ -116,7 +117,7 @@ def head_of(settings: Settings, community: UUID) -> Head:
         db = Database(settings)
         await db.start()
         try:
-            async with db.read() as conn:
+            async with db.read(EVERYWHERE) as conn:
                 return await read.head(conn, community)
         finally:
             await db.stop()

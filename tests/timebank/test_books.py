@@ -9,13 +9,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Minutes
+from ledger.sql import verify as ledger_verify
+from tests.infrastructure.by_hand import by_hand
 from tests.timebank.factories import at
 from tests.timebank.scenes import DAY, MillRoad, helped, mill_road
-from timebank import books, entries, posting
+from timebank import beside, books, comparing, entries, posting
 from timebank.db import Database
 from timebank.entry import Kind, NewEntry, Share
 from timebank.members import tallies
@@ -55,7 +59,7 @@ async def test_books_add_up_to_zero_and_say_so(place: MillRoad) -> None:
     assert report.sound, report.findings
     assert (report.transfers, report.entries) == (7, 4)
     assert heard[-1] == (7, 7)
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         found = await books.overview(conn, place.id)
         rows = await books.account_rows(conn, place.id, None, 100)
         rest = await books.account_rows(conn, place.id, rows[3].account_id, 100)
@@ -73,7 +77,7 @@ async def test_books_add_up_to_zero_and_say_so(place: MillRoad) -> None:
 async def test_verifying_twice_at_the_same_moment_keeps_both(place: MillRoad) -> None:
     for _ in range(2):
         assert await findings(place) == []
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         number = await conn.scalar(select(func.count()).select_from(books.verifications))
     assert number == 2
 
@@ -123,7 +127,7 @@ async def test_what_is_changed_behind_our_back_is_found(
 ) -> None:
     waiting = await place.record(helped(place.ana, place.bert), place.ana)
     table, parts = entries.entries, entries.parts
-    async with place.db.write() as conn:
+    async with by_hand(place.db.settings) as conn:
         await unguarded(conn, "entry", "part", "tally")
         id = await _any(conn, place, table.c.note == "Bread")
         undone = await _any(conn, place, _undone())
@@ -149,14 +153,14 @@ async def test_what_is_changed_behind_our_back_is_found(
         await conn.execute(changes[tampering])
     found = await findings(place)
     assert any(sentence in one for one in found), found
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         last = (await books.overview(conn, place.id)).last
     assert last is not None
     assert (last.sound, last.finding) == (False, found[0])
 
 
 async def test_erased_words_leave_the_books_sound(place: MillRoad) -> None:
-    async with place.db.write() as conn:
+    async with place.db.write(place.id) as conn:
         await conn.execute(
             update(entries.entries)
             .where(entries.entries.c.note == "Bread")
@@ -167,14 +171,14 @@ async def test_erased_words_leave_the_books_sound(place: MillRoad) -> None:
 
 async def test_a_journal_written_anew_differs_from_what_was_noted(place: MillRoad) -> None:
     assert await findings(place) == []
-    async with place.db.write() as conn:
+    async with by_hand(place.db.settings) as conn:
         await unguarded(conn, "verification")
         await conn.execute(update(books.verifications).values(hash=bytes(32)))
     assert any("noted earlier" in one for one in await findings(place))
 
 
 async def test_a_reversal_has_words_of_its_own(place: MillRoad) -> None:
-    async with place.db.write() as conn:
+    async with place.db.write(place.id) as conn:
         undone = await _any(conn, place, _undone())
         await conn.execute(
             update(entries.entries)
@@ -182,3 +186,55 @@ async def test_a_reversal_has_words_of_its_own(place: MillRoad) -> None:
             .values(note="Another reason")
         )
     assert any("does not have the words" in one for one in await findings(place))
+
+
+@given(
+    st.binary(min_size=16, max_size=40),
+    st.sampled_from([kind.value for kind in Kind]),
+    st.none() | st.uuids(),
+    st.text(),
+)
+def test_words_are_committed_to_alike_by_posting_and_by_verifying(
+    salt: bytes, kind: str, category: UUID | None, note: str
+) -> None:
+    expected = posting.committed(salt, kind, category, note)
+    assert comparing.committed(salt, kind, category, note) == expected
+    on_sqlite = category.bytes if category else None
+    assert comparing.committed(salt, kind, on_sqlite, note) == expected
+
+
+async def test_a_second_process_finds_the_same(place: MillRoad) -> None:
+    heard: list[tuple[int, int]] = []
+    apart = await books.verify(
+        place.db, place.id, now=at(days=1), long=1, progress=lambda *told: heard.append(told)
+    )
+    assert apart.sound
+    assert apart == await books.verify(place.db, place.id, now=at(days=1))
+    assert heard == sorted(heard)
+    assert heard[-1] == (7, 7)
+    async with place.db.write(place.id) as conn:
+        words = update(entries.entries).where(entries.entries.c.note == "Bread")
+        await conn.execute(words.values(note="Cake"))
+    apart = await books.verify(place.db, place.id, now=at(days=1), long=1)
+    assert any("does not have the words" in one for one in apart.findings)
+    assert apart == await books.verify(place.db, place.id, now=at(days=1))
+
+
+async def test_a_second_process_looks_at_the_same_picture(place: MillRoad) -> None:
+    """What is posted meanwhile is seen by neither of the two."""
+    entry = await place.record(helped(place.ana, place.bert), place.ana)
+    async with beside.comparing(place.db, place.id) as other:
+        await place.approve(entry)
+        report = await ledger_verify.verify(other.conn, place.id)
+        comparison = await other.outcome(lambda _done, _of: None)
+    assert report.sound
+    assert (report.transfers, comparison.entries) == (7, 4)
+    assert comparison.findings == ()
+    assert (await books.verify(place.db, place.id, now=at(days=1), long=1)).transfers == 8
+
+
+async def test_a_second_process_that_dies_proves_nothing(place: MillRoad) -> None:
+    with pytest.raises(beside.ComparingFailed):
+        async with beside.comparing(place.db, place.id) as other:
+            other.stop()
+            await other.outcome(lambda _done, _of: None)

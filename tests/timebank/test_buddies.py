@@ -6,7 +6,7 @@ import pytest
 
 from tests.timebank.factories import a_community, a_member, at
 from timebank import buddies, communities, members
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.errors import AlreadyMember, BadInput, Forbidden, NotFound, NotTakingPart
 from timebank.members import Member, MemberKind, Role, Status
 
@@ -23,7 +23,7 @@ class Street:
 @pytest.fixture
 async def street(db: Database) -> Street:
     found = Street()
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         here = (await a_community(conn)).id
         found.rosa = await a_member(conn, here, "Rosa")
         found.ben = await a_member(conn, here, "Ben", email="ben@example.org")
@@ -35,14 +35,14 @@ async def street(db: Database) -> Street:
 async def _add(
     db: Database, member: Member, buddy: Member, by: Member, consent: str = "She said so at tea."
 ) -> None:
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         await buddies.add(
             conn, member.community_id, member.id, buddy.id, consent=consent, by=by.id, now=at()
         )
 
 
 async def _helped_by(db: Database, buddy: Member) -> list[str]:
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         return [one.name for one in await buddies.records_for(conn, buddy.community_id, buddy.id)]
 
 
@@ -53,7 +53,7 @@ async def test_a_buddy_is_named_by_the_member_or_before_a_coordinator(
     await _add(db, street.rosa, street.ben, getattr(street, witness))
     assert await _helped_by(db, street.ben) == ["Rosa"]
     assert await _helped_by(db, street.rosa) == []
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         found = await buddies.of(conn, street.rosa.community_id, street.rosa.id)
     assert [(one.name, one.consent) for one in found] == [("Ben", "She said so at tea.")]
 
@@ -80,7 +80,7 @@ async def test_nobody_is_their_own_buddy_or_somebodys_twice(db: Database, street
 
 
 async def test_who_is_no_active_person_is_no_buddy(db: Database, street: Street) -> None:
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         library = await a_member(
             conn, street.rosa.community_id, "Library", kind=MemberKind.ORGANISATION
         )
@@ -91,7 +91,7 @@ async def test_who_is_no_active_person_is_no_buddy(db: Database, street: Street)
 
 
 async def test_an_organisation_has_account_managers(db: Database, street: Street) -> None:
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         library = await a_member(
             conn, street.rosa.community_id, "Library", kind=MemberKind.ORGANISATION
         )
@@ -107,11 +107,11 @@ async def test_it_ends_when_either_of_them_or_a_coordinator_says_so(
 ) -> None:
     await _add(db, street.rosa, street.ben, street.carol)
     here = street.rosa.community_id
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         (row,) = await buddies.of(conn, here, street.rosa.id)
 
     async def end() -> None:
-        async with db.write() as conn:
+        async with db.write(EVERYWHERE) as conn:
             await buddies.end(conn, here, row.id, by=getattr(street, who).id, now=at(days=1))
 
     if may:
@@ -128,7 +128,7 @@ async def test_it_ends_when_either_of_them_or_a_coordinator_says_so(
 
 async def test_nobody_records_for_somebody_who_has_left(db: Database, street: Street) -> None:
     await _add(db, street.rosa, street.ben, street.carol)
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         await members.leave(
             conn, street.rosa.community_id, street.rosa.id, by=street.carol.id, now=at()
         )
@@ -136,7 +136,7 @@ async def test_nobody_records_for_somebody_who_has_left(db: Database, street: St
 
 
 async def test_a_member_of_another_community_is_not_found(db: Database, street: Street) -> None:
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         other = await a_community(conn, "elsewhere")
         stranger = await a_member(conn, other.id, "Stranger")
         assert await communities.every(conn)

@@ -12,10 +12,11 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tests.infrastructure.by_hand import by_hand
 from tests.timebank.factories import a_community, a_member, at
 from timebank.communities import communities
 from timebank.config import Settings
-from timebank.db import Database, SchemaMismatch, sqlite_is_worn
+from timebank.db import EVERYWHERE, Database, SchemaMismatch, sqlite_is_worn
 from timebank.people import people, throttles
 
 
@@ -24,16 +25,16 @@ async def _note(conn: AsyncConnection, key: str) -> None:
 
 
 async def _noted(db: Database) -> set[str]:
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         return set((await conn.execute(select(throttles.c.key))).scalars())
 
 
 async def test_leaving_a_write_block_commits_and_raising_rolls_back(db: Database) -> None:
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         await _note(conn, "kept")
 
     async def fail() -> None:
-        async with db.write() as conn:
+        async with db.write(EVERYWHERE) as conn:
             await _note(conn, "lost")
             raise RuntimeError
 
@@ -44,13 +45,13 @@ async def test_leaving_a_write_block_commits_and_raising_rolls_back(db: Database
 
 async def test_a_reader_cannot_write(db: Database) -> None:
     with pytest.raises(DBAPIError):
-        async with db.read() as conn:
+        async with db.read(EVERYWHERE) as conn:
             await _note(conn, "smuggled")
     assert await _noted(db) == set()
 
 
 async def test_a_reader_sees_nothing_of_an_open_write(db: Database) -> None:
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         await _note(conn, "not yet")
         assert await _noted(db) == set()
     assert await _noted(db) == {"not yet"}
@@ -58,7 +59,7 @@ async def test_a_reader_sees_nothing_of_an_open_write(db: Database) -> None:
 
 async def test_a_hundred_writers_all_get_their_turn(db: Database) -> None:
     async def write(number: int) -> None:
-        async with db.write() as conn:
+        async with db.write(EVERYWHERE) as conn:
             await _note(conn, str(number))
 
     await asyncio.gather(*(write(number) for number in range(100)))
@@ -72,7 +73,7 @@ async def test_waiting_writers_on_sqlite_come_in_the_order_they_asked(
     order: list[int] = []
 
     async def write(number: int) -> None:
-        async with db.write():
+        async with db.write(EVERYWHERE):
             order.append(number)
             await asyncio.sleep(0)
 
@@ -88,7 +89,7 @@ async def test_a_client_who_goes_away_leaves_a_whole_write_or_none(
     db: Database, patience: float
 ) -> None:
     async def write(number: int) -> None:
-        async with db.write() as conn:
+        async with db.write(EVERYWHERE) as conn:
             await _note(conn, f"{number} first")
             await _note(conn, f"{number} second")
 
@@ -107,7 +108,7 @@ async def test_clients_who_go_away_while_reading_take_no_connection_with_them(
     db: Database,
 ) -> None:
     async def read_slowly() -> None:
-        async with db.read() as conn:
+        async with db.read(EVERYWHERE) as conn:
             await conn.execute(select(people))
             await asyncio.sleep(1)
 
@@ -130,10 +131,10 @@ async def test_sqlite_is_told_to_forget_nothing(sqlite_settings: Settings) -> No
     await db.start()
     try:
         for block, only_reads in ((db.write, 0), (db.read, 1)):
-            async with block() as conn:
+            async with block(EVERYWHERE) as conn:
                 for name, value in (wanted | {"query_only": only_reads}).items():
                     assert (await conn.execute(text(f"PRAGMA {name}"))).scalar_one() == value
-        async with db.read() as conn:  # only the writer moves the log into the file
+        async with db.read(EVERYWHERE) as conn:  # only the writer moves the log into the file
             assert (await conn.execute(text("PRAGMA wal_autocheckpoint"))).scalar_one() == 0
     finally:
         await db.stop()
@@ -145,7 +146,7 @@ async def test_postgres_gives_up_on_statements_and_locks_that_take_too_long(
     db = Database(postgres_settings)
     await db.start()
     try:
-        async with db.write() as conn:
+        async with db.write(EVERYWHERE) as conn:
             for name in (
                 "statement_timeout",
                 "lock_timeout",
@@ -159,10 +160,10 @@ async def test_postgres_gives_up_on_statements_and_locks_that_take_too_long(
 
 
 async def test_a_row_that_points_nowhere_is_refused(db: Database) -> None:
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         community = await a_community(conn)
     with pytest.raises(IntegrityError):
-        async with db.write() as conn:
+        async with db.write(EVERYWHERE) as conn:
             await a_member(conn, community.id, invited_by=at().new_id())
 
 
@@ -177,7 +178,7 @@ async def test_a_schema_that_is_not_ours_is_refused(db_settings: Settings, where
     }[where]
     db = Database(db_settings)
     try:
-        async with db.write() as conn:
+        async with by_hand(db_settings) as conn:
             await conn.execute(text(statement))
         with pytest.raises(SchemaMismatch, match="timebank migrate"):
             await db.start()
@@ -188,12 +189,12 @@ async def test_a_schema_that_is_not_ours_is_refused(db_settings: Settings, where
 async def test_nothing_is_lost_when_the_database_is_opened_again(db_settings: Settings) -> None:
     first = Database(db_settings)
     await first.start()
-    async with first.write() as conn:
+    async with first.write(EVERYWHERE) as conn:
         await a_community(conn)
     await first.stop()
     second = Database(db_settings)
     await second.start()
-    async with second.read() as conn:
+    async with second.read(EVERYWHERE) as conn:
         query = select(func.count()).select_from(communities)
         assert (await conn.execute(query)).scalar_one() == 1
     await second.stop()

@@ -17,6 +17,7 @@ from timebank.agreements import agreements
 from timebank.cli._common import opened
 from timebank.communities import categories
 from timebank.config import Settings
+from timebank.db import EVERYWHERE
 from timebank.demo_people import PASSPHRASE, RIVERSIDE_BANK
 from timebank.demo_year import weeks
 from timebank.entries import entries, parts
@@ -33,7 +34,7 @@ def rows(settings: Settings, table: Table, slug: str | None = "riverside") -> li
     """A table's rows, of one community or of all."""
 
     async def ask() -> list[Any]:
-        async with opened(settings) as db, db.read() as conn:
+        async with opened(settings) as db, db.read(EVERYWHERE) as conn:
             query = select(table)
             if slug is not None:
                 community = await communities.by_slug(conn, slug)
@@ -121,7 +122,7 @@ def test_only_the_latest_mail_still_waits(demo_original: Demo) -> None:
 def test_its_books_are_sound(demo_data: Demo) -> None:
     async def prove() -> list[bool]:
         async with opened(demo_data.settings) as db:
-            async with db.read() as conn:
+            async with db.read(EVERYWHERE) as conn:
                 found = await communities.every(conn)
             reports = [await books.verify(db, c.id, now=Moment.now()) for c in found]
             return [report.sound for report in reports]
@@ -144,7 +145,7 @@ async def seen(settings: Settings) -> list[tuple[Any, ...]]:
         " LEFT JOIN member d ON d.community_id = t.community_id AND d.id = t.destination_id"
         " JOIN community c ON c.id = t.community_id ORDER BY c.slug, t.seq"
     )
-    async with opened(settings) as db, db.read() as conn:
+    async with opened(settings) as db, db.read(EVERYWHERE) as conn:
         found = [tuple(row) for row in await conn.execute(query)]
     days = [row[-1] if isinstance(row[-1], date) else date.fromisoformat(row[-1]) for row in found]
     return [(*row[:-1], max(days) - day) for row, day in zip(found, days, strict=True)]
@@ -166,7 +167,7 @@ def test_the_demo_stays_away_from_a_time_bank_of_real_people(sqlite_settings: Se
     async def work() -> None:
         async with opened(sqlite_settings) as db:
             assert not await demo.is_there(db)
-            async with db.write() as conn:
+            async with db.write(EVERYWHERE) as conn:
                 await communities.create(
                     conn,
                     slug="real",

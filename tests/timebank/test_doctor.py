@@ -8,9 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
+from tests.conftest import PROGRAM, as_owner
+from tests.infrastructure import postgres
+from tests.infrastructure.by_hand import by_hand
 from timebank.config import Environment, Settings
-from timebank.doctor import Level, examine, examine_database
+from timebank.doctor import Finding, Level, examine, examine_database
 from timebank.moment import Moment
 
 NOW = Moment(datetime(2026, 5, 4, 12, tzinfo=UTC))
@@ -125,7 +129,36 @@ async def test_a_database_that_does_not_answer_is_named_without_its_password(
     assert "hunter2" not in str(found)
 
 
-def test_a_superuser_is_warned_about(postgres_settings: Settings) -> None:
-    (found,) = asyncio.run(examine_database(postgres_settings))
-    assert found.level is Level.WARNING
-    assert "superuser" in found.what
+def warnings_for(settings: Settings, statement: str = "") -> list[str]:
+    """What is said about the program's role, after its owner did something to it."""
+
+    async def changed() -> list[Finding]:
+        if statement:
+            async with by_hand(settings) as conn:
+                await conn.exec_driver_sql(statement)
+        return await examine_database(settings)
+
+    return [f"{finding.level}: {finding.what}" for finding in asyncio.run(changed())]
+
+
+def test_the_program_s_own_role_is_left_in_peace(postgres_settings: Settings) -> None:
+    assert warnings_for(postgres_settings) == []
+
+
+def test_a_superuser_is_warned_about(
+    postgres_settings: Settings, postgres_server: postgres.Server
+) -> None:
+    database = make_url(postgres_settings.url).database or ""
+    mighty = replace(postgres_settings, database_url=postgres_server.url(database))
+    (found,) = warnings_for(mighty)
+    assert found == "warning: The program is superuser of the database."
+
+
+def test_an_owner_is_warned_about(postgres_settings: Settings) -> None:
+    (found,) = warnings_for(as_owner(postgres_settings))
+    assert found.startswith("warning: The program's role owns the tables")
+
+
+def test_a_role_that_could_change_the_journal_is_warned_about(postgres_settings: Settings) -> None:
+    (found,) = warnings_for(postgres_settings, f"GRANT TRUNCATE ON transfer TO {PROGRAM}")
+    assert found == "warning: The program's role could change posted transfers."

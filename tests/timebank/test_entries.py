@@ -18,7 +18,7 @@ from ledger.errors import KeyReused, NotPositive
 from tests.timebank.factories import a_community, a_member, at
 from tests.timebank.scenes import DAY, MillRoad, count_rows, helped, mill_road
 from timebank import entries, entry_steps, members, recording
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.entry import OPEN, Entry, Kind, NewEntry, Share, Side, State, StepKind
 from timebank.errors import (
     BadInput,
@@ -71,7 +71,7 @@ async def test_a_member_without_sign_in_is_not_waited_for(place: MillRoad) -> No
 async def test_an_organisation_is_asked_through_its_manager(place: MillRoad) -> None:
     entry = await place.record(helped(place.ana, place.library), place.ana)
     assert asked(entry) == {entry.receivers[0].name}
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         waiting = await entries.waiting_for(conn, place.id, place.bert.id, 10)
     assert [one.id for one in waiting] == [entry.id]
     confirmed = await place.step(entry_steps.confirm, entry, place.bert)
@@ -154,7 +154,7 @@ async def test_anyone_involved_records_help_for_the_commons(place: MillRoad) -> 
 
 
 async def test_only_active_members_take_part(place: MillRoad) -> None:
-    async with place.db.write() as conn:
+    async with place.db.write(place.id) as conn:
         await conn.execute(
             update(members.members)
             .where(members.members.c.id == place.bert.id)
@@ -167,7 +167,7 @@ async def test_only_active_members_take_part(place: MillRoad) -> None:
 
 
 async def test_a_member_of_another_community_is_nobody_here(place: MillRoad) -> None:
-    async with place.db.write() as conn:
+    async with place.db.write(EVERYWHERE) as conn:
         elsewhere = await a_community(conn, "elsewhere")
         stranger = await a_member(conn, elsewhere.id, "Zora", email="zora@example.org")
     with pytest.raises(NotFound):
@@ -206,7 +206,7 @@ async def test_naming_somebody_twice_says_who(place: MillRoad) -> None:
 async def test_a_refusal_leaves_no_trace(place: MillRoad) -> None:
     with pytest.raises(NotYours):
         await place.record(helped(place.bert, place.library), place.ana)
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         for table in (entries.entries, entries.parts, entries.steps):
             assert await count_rows(conn, table) == 0
 
@@ -274,7 +274,7 @@ async def test_strangers_neither_see_nor_answer_an_entry(place: MillRoad) -> Non
             await place.step(verb, entry, place.ana, "Hello")
     with pytest.raises(NotFound):
         await place.entry(entry.id, place.ana)
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         assert await entries.several(conn, place.id, [entry.id], by=place.ana.id) == []
         assert await entries.several(conn, place.id, [entry.id], by=place.bert.id) == [entry]
 
@@ -287,7 +287,7 @@ async def test_a_question_goes_back_to_whoever_wrote_it_down(place: MillRoad) ->
         await place.step(entry_steps.return_with_question, entry, place.bert, "Really?")
     returned = await place.step(entry_steps.return_with_question, entry, place.carla, "Which day?")
     assert returned.state is State.RETURNED
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         waiting = await entries.waiting_for(conn, place.id, place.ana.id, 10)
         assert [one.id for one in waiting] == [entry.id]
         assert await entries.waiting_for(conn, place.id, place.bert.id, 10) == []
@@ -300,7 +300,7 @@ async def test_a_question_goes_back_to_whoever_wrote_it_down(place: MillRoad) ->
 async def test_a_changed_entry_is_asked_about_again(place: MillRoad) -> None:
     entry = await place.record(helped(place.ana, place.bert), place.ana)
     await place.step(entry_steps.confirm, entry, place.bert)
-    async with place.db.write() as conn:
+    async with place.db.write(place.id) as conn:
         changed = await recording.change(
             conn,
             place.id,
@@ -322,7 +322,7 @@ async def test_only_the_recorder_changes_an_entry_and_only_while_it_waits(
     entry = await place.record(helped(place.ana, place.bert), place.ana)
 
     async def change(by: Any) -> None:
-        async with place.db.write() as conn:
+        async with place.db.write(place.id) as conn:
             new = helped(place.ana, place.bert, 90)
             await recording.change(conn, place.id, entry.id, new, by=by.id, now=at())
 
@@ -389,7 +389,7 @@ async def test_nobody_keeps_an_entry_they_gained_from(place: MillRoad) -> None:
 
 async def test_a_paused_member_answers_nothing(place: MillRoad) -> None:
     entry = await place.record(helped(place.ana, place.bert), place.ana)
-    async with place.db.write() as conn:
+    async with place.db.write(place.id) as conn:
         await members.pause(conn, place.id, place.bert.id, by=place.bert.id, now=at())
     with pytest.raises(ReadOnlyMember):
         await place.step(entry_steps.confirm, entry, place.bert)
@@ -401,7 +401,7 @@ async def test_lists_of_what_waits(place: MillRoad) -> None:
     theirs = await place.record(helped(place.bert, place.ana), place.bert, at(minutes=1))
     done = await place.record(helped(place.ana, place.dora), place.ana, at(minutes=2))
     await place.approve(done)
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         for_ana = await entries.waiting_for(conn, place.id, place.ana.id, 10)
         of_ana = await entries.waiting_of(conn, place.id, place.ana.id, 10)
         recent = await entries.recent_of(conn, place.id, place.ana.id, 2)

@@ -21,6 +21,7 @@ from tests.timebank.demo_data import Demo, demo_data, demo_original
 from timebank import communities
 from timebank.cli import main
 from timebank.cli._common import opened
+from timebank.db import EVERYWHERE
 from timebank.export import safe_cell
 
 __all__ = ["demo_data", "demo_original"]  # fixtures
@@ -41,7 +42,7 @@ def balances(demo: Demo, slug: str) -> list[int]:
     """All balances that are not zero, in minutes, the least first."""
 
     async def ask() -> list[int]:
-        async with opened(demo.settings) as db, db.read() as conn:
+        async with opened(demo.settings) as db, db.read(EVERYWHERE) as conn:
             community = await communities.by_slug(conn, slug)
             found = [account async for account in read.all_accounts(conn, community.id)]
         return sorted(account.balance.count for account in found if account.balance)

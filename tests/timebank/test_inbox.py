@@ -27,7 +27,7 @@ async def place(db: Database) -> MillRoad:
 
 
 async def look(place: MillRoad, by: Member | None = None, **asked: Any) -> Inbox:
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         found = await inbox.page(conn, place.id, by=(by or place.carla).id, **asked)
         if not asked:
             assert found.total == await inbox.count(conn, place.id)
@@ -106,7 +106,7 @@ async def test_pages_follow_one_another(place: MillRoad) -> None:
 
 
 async def test_people_who_asked_to_join_wait_here(place: MillRoad) -> None:
-    async with place.db.write() as conn:
+    async with place.db.write(place.id) as conn:
         zora = await a_member(
             conn, place.id, "Zora", email="zora@example.org", status=Status.APPLIED
         )
@@ -121,7 +121,7 @@ async def test_fifty_rows_take_as_many_queries_as_two(place: MillRoad) -> None:
     for count in (2, 50):
         for _ in range(count):
             await place.record(helped(place.ana, place.bert), place.ana)
-        async with place.db.read() as conn, counted(place.db) as sent:
+        async with place.db.read(place.id) as conn, counted(place.db) as sent:
             await inbox.page(conn, place.id, by=place.carla.id)
         numbers.append(len(sent))
     assert numbers[0] == numbers[1]

@@ -13,7 +13,7 @@ from ledger.sql import read
 from tests.timebank.factories import a_community, a_member, at
 from tests.timebank.scenes import MillRoad, mill_road
 from timebank import invitations, members, sessions
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.errors import (
     AlreadyMember,
     BadInput,
@@ -39,7 +39,7 @@ async def road(db: Database) -> MillRoad:
 async def _invite(
     road: MillRoad, by: Member, *, email: str = "", member_id: UUID | None = None
 ) -> str:
-    async with road.db.write() as conn:
+    async with road.db.write(road.id) as conn:
         link = await invitations.invite(
             conn,
             road.id,
@@ -76,7 +76,7 @@ async def _accept(
 
 async def test_who_is_invited_is_active_at_once_and_signed_in(road: MillRoad) -> None:
     person, session, community = await _accept(road, await _invite(road, road.ana))
-    async with road.db.read() as conn:
+    async with road.db.read(road.id) as conn:
         member = await members.of_person(conn, road.id, person.id)
         assert await sessions.find(conn, session, now=at(days=1)) is not None
         assert member is not None
@@ -107,13 +107,13 @@ async def test_an_invitation_is_good_for_thirty_days(road: MillRoad) -> None:
 
 async def test_an_invitation_with_an_address_is_mailed_there(road: MillRoad) -> None:
     token = await _invite(road, road.ana, email="Noor@Example.org")
-    async with road.db.read() as conn:
+    async with road.db.read(road.id) as conn:
         (row,) = (await conn.execute(select(outbox))).all()
     assert (row.to_address, row.path) == ("noor@example.org", f"/invitation/{token}")
 
 
 async def test_a_paused_member_invites_nobody(road: MillRoad) -> None:
-    async with road.db.write() as conn:
+    async with road.db.write(road.id) as conn:
         await members.pause(conn, road.id, road.ana.id, by=road.ana.id, now=at())
     with pytest.raises(Forbidden):
         await _invite(road, road.ana)
@@ -122,7 +122,7 @@ async def test_a_paused_member_invites_nobody(road: MillRoad) -> None:
 async def test_a_member_without_a_sign_in_gets_one(road: MillRoad) -> None:
     token = await _invite(road, road.carla, member_id=road.ines.id)
     person, _, _ = await _accept(road, token)
-    async with road.db.read() as conn:
+    async with road.db.read(road.id) as conn:
         member = await members.of_person(conn, road.id, person.id)
     assert member is not None
     assert (member.id, member.name) == (road.ines.id, "Inés García")
@@ -140,7 +140,7 @@ async def test_only_coordinators_give_a_member_a_sign_in(road: MillRoad) -> None
 async def test_who_is_signed_in_follows_an_invitation_to_another_community(
     road: MillRoad,
 ) -> None:
-    async with road.db.write() as conn:
+    async with road.db.write(EVERYWHERE) as conn:
         elsewhere = await a_community(conn, "elsewhere")
         host = await a_member(conn, elsewhere.id, "Host")
         link = await invitations.invite(
@@ -149,7 +149,7 @@ async def test_who_is_signed_in_follows_an_invitation_to_another_community(
     assert road.ana.person_id is not None
     token = link.rpartition("/")[2]
     await invitations.accept_as(road.db, token, road.ana.person_id, now=at(days=1))
-    async with road.db.read() as conn:
+    async with road.db.read(EVERYWHERE) as conn:
         assert await members.of_person(conn, elsewhere.id, road.ana.person_id) is not None
         assert (await members.get(conn, road.id, road.ana.id)).role is Role.MEMBER
 
@@ -180,7 +180,7 @@ async def test_a_weak_password_leaves_the_link_usable(road: MillRoad) -> None:
 
 
 async def test_the_operators_link_makes_a_steward_and_no_other_does(db: Database) -> None:
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         community = await a_community(conn)
         link = await invitations.invite_steward(conn, community.id, now=at(), base_url=SITE)
     person, _, _ = await invitations.accept(
@@ -193,7 +193,7 @@ async def test_the_operators_link_makes_a_steward_and_no_other_does(db: Database
         device="",
         now=at(minutes=1),
     )
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         member = await members.of_person(conn, community.id, person.id)
     assert member is not None
     assert member.role is Role.STEWARD
@@ -204,11 +204,11 @@ async def test_an_invitation_is_taken_back_by_who_made_it_or_a_coordinator(
     road: MillRoad, who: str, may: bool
 ) -> None:
     token = await _invite(road, road.ana)
-    async with road.db.read() as conn:
+    async with road.db.read(road.id) as conn:
         (waiting,) = await invitations.waiting(conn, road.id, now=at())
 
     async def withdraw() -> None:
-        async with road.db.write() as conn:
+        async with road.db.write(road.id) as conn:
             await invitations.withdraw(
                 conn, road.id, waiting.id, by=getattr(road, who).id, now=at()
             )
@@ -220,5 +220,5 @@ async def test_an_invitation_is_taken_back_by_who_made_it_or_a_coordinator(
     await withdraw()
     with pytest.raises(LinkSpent):
         await _accept(road, token)
-    async with road.db.read() as conn:
+    async with road.db.read(road.id) as conn:
         assert await invitations.waiting(conn, road.id, now=at()) == []

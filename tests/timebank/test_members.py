@@ -15,7 +15,7 @@ from tests.timebank.factories import a_community, a_member, a_person, at
 from tests.timebank.scenes import MillRoad, mill_road
 from timebank import applications, audit, directory, members
 from timebank.agreements import Joining
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.errors import (
     BadInput,
     Forbidden,
@@ -49,35 +49,35 @@ async def road(db: Database) -> MillRoad:
 
 
 async def _do(road: MillRoad, change: Change, member: Member, by: Member, **more: Any) -> Any:
-    async with road.db.write() as conn:
+    async with road.db.write(road.id) as conn:
         return await change(conn, road.id, member.id, by=by.id, now=at(hours=1), **more)
 
 
 async def _now(road: MillRoad, member: Member) -> Member:
-    async with road.db.read() as conn:
+    async with road.db.read(road.id) as conn:
         return await members.get(conn, road.id, member.id)
 
 
 async def _acts(road: MillRoad) -> list[str]:
-    async with road.db.read() as conn:
+    async with road.db.read(road.id) as conn:
         return [act.action for act in await audit.page(conn, road.id, by=road.stella.id)]
 
 
 async def _apply(road: MillRoad, email: str = "noor@example.org", **more: Any) -> None:
     wanted = {"name": "Noor", "about": "I moved in last week.", "language": "es"} | more
     wanted = {"network": "198.51.100.7"} | wanted
-    async with road.db.write() as conn:
+    async with road.db.write(EVERYWHERE) as conn:  # a link to sign in belongs to no community
         await applications.apply(conn, road.id, email=email, now=at(), **wanted)
 
 
 async def _applicant(road: MillRoad) -> Member:
-    async with road.db.read() as conn:
+    async with road.db.read(road.id) as conn:
         (row,) = await directory.page(conn, road.id, include=(Status.APPLIED,))
     return row.member
 
 
 async def _mails(road: MillRoad) -> list[tuple[str, str]]:
-    async with road.db.read() as conn:
+    async with road.db.read(road.id) as conn:
         rows = await conn.execute(select(outbox.c.to_address, outbox.c.subject))
         return sorted((row.to_address, row.subject) for row in rows)
 
@@ -86,10 +86,10 @@ async def _mails(road: MillRoad) -> list[tuple[str, str]]:
 
 
 async def test_a_coordinator_adds_somebody_with_a_name_only(road: MillRoad) -> None:
-    async with road.db.write() as conn:
+    async with road.db.write(road.id) as conn:
         rosa = await members.add(conn, road.id, name="Rosa", by=road.carla.id, now=at())
     assert (rosa.status, rosa.role, rosa.person_id) == (Status.ACTIVE, Role.MEMBER, None)
-    async with road.db.read() as conn:
+    async with road.db.read(road.id) as conn:
         assert rosa.account_id in await read.accounts(conn, road.id)
         profile = await members.profile(conn, road.id, rosa.id)
     assert (profile.email, profile.phone, profile.welcomed_by) == (None, "", "Carla Rossi")
@@ -97,9 +97,9 @@ async def test_a_coordinator_adds_somebody_with_a_name_only(road: MillRoad) -> N
 
 
 async def test_an_organisation_has_an_account_of_its_own_kind(road: MillRoad) -> None:
-    async with road.db.read() as conn:
+    async with road.db.read(road.id) as conn:
         before = (await read.totals(conn, road.id))[AccountKind.ORGANISATION].accounts
-    async with road.db.write() as conn:
+    async with road.db.write(road.id) as conn:
         await members.add(
             conn,
             road.id,
@@ -115,25 +115,25 @@ async def test_an_organisation_has_an_account_of_its_own_kind(road: MillRoad) ->
 
 async def test_members_do_not_add_members(road: MillRoad) -> None:
     with pytest.raises(Forbidden):
-        async with road.db.write() as conn:
+        async with road.db.write(road.id) as conn:
             await members.add(conn, road.id, name="Rosa", by=road.ana.id, now=at())
 
 
 async def test_somebody_without_a_name_is_nobody(road: MillRoad) -> None:
     with pytest.raises(BadInput):
-        async with road.db.write() as conn:
+        async with road.db.write(road.id) as conn:
             await members.add(conn, road.id, name="", by=road.carla.id, now=at())
 
 
 async def test_who_asks_to_join_waits_without_an_account_until_welcomed(road: MillRoad) -> None:
     await _apply(road)
     noor = await _applicant(road)
-    async with road.db.read() as conn:
+    async with road.db.read(road.id) as conn:
         assert noor.id not in await read.accounts(conn, road.id)
         assert noor.name not in [one.label for one in await directory.choices(conn, road.id)]
     await _do(road, applications.welcome, noor, road.carla)
     assert (await _now(road, noor)).status is Status.ACTIVE
-    async with road.db.read() as conn:
+    async with road.db.read(road.id) as conn:
         assert noor.id in await read.accounts(conn, road.id)
         assert (await members.profile(conn, road.id, noor.id)).welcomed_by == "Carla Rossi"
     assert {"member.applied", "member.welcomed"} <= set(await _acts(road))
@@ -155,7 +155,7 @@ async def test_asking_twice_makes_one_application(road: MillRoad) -> None:
     await _apply(road)
     await _apply(road, "NOOR@example.org", name="Another Noor")
     assert (await _applicant(road)).name == "Noor"
-    async with road.db.read() as conn:
+    async with road.db.read(road.id) as conn:
         rows = await conn.execute(select(people).where(people.c.email == "noor@example.org"))
         assert len(rows.all()) == 1
 
@@ -164,12 +164,12 @@ async def test_a_member_who_asks_to_join_is_mailed_and_nothing_changes(road: Mil
     await _apply(road, "ana@example.org", name="Not Ana")
     assert (await _now(road, road.ana)).name == "Ana Lima"
     assert [address for address, _ in await _mails(road)] == ["ana@example.org"]
-    async with road.db.read() as conn:
+    async with road.db.read(road.id) as conn:
         assert await directory.page(conn, road.id, include=(Status.APPLIED,)) == []
 
 
 async def test_who_signs_in_elsewhere_here_applies_with_the_same_sign_in(road: MillRoad) -> None:
-    async with road.db.write() as conn:
+    async with road.db.write(road.id) as conn:
         person = await a_person(conn, "noor@example.org")
     await _apply(road)
     assert (await _applicant(road)).person_id == person
@@ -190,7 +190,7 @@ async def test_an_application_is_turned_down_with_a_reason_they_are_told(road: M
         await _do(road, applications.refuse, noor, road.carla, reason="")
     await _do(road, applications.refuse, noor, road.carla, reason="Too far away.")
     assert (await _now(road, noor)).status is Status.LEFT
-    async with road.db.read() as conn:
+    async with road.db.read(road.id) as conn:
         rows = await conn.execute(
             select(outbox.c.body).where(outbox.c.to_address == "noor@example.org")
         )
@@ -226,7 +226,7 @@ async def test_two_coordinators_welcome_once(road: MillRoad) -> None:
 async def test_a_steward_makes_coordinators_and_it_is_written_down(road: MillRoad) -> None:
     await _do(road, members.set_role, road.ana, road.stella, role=Role.COORDINATOR)
     assert (await _now(road, road.ana)).role is Role.COORDINATOR
-    async with road.db.read() as conn:
+    async with road.db.read(road.id) as conn:
         act = (await audit.page(conn, road.id, by=road.stella.id))[0]
     assert (act.action, act.actor, act.subject) == ("member.role", "Stella Novak", "Ana Lima")
     assert act.facts == {"from": "member", "to": "coordinator"}
@@ -286,7 +286,7 @@ async def test_one_pauses_oneself_or_with_a_coordinator(
 
 async def test_who_has_left_is_chosen_no_more_and_keeps_the_account(road: MillRoad) -> None:
     await _do(road, members.leave, road.ana, road.ana)
-    async with road.db.read() as conn:
+    async with road.db.read(road.id) as conn:
         assert "Ana Lima" not in [one.label for one in await directory.choices(conn, road.id)]
         assert road.ana.account_id in await read.accounts(conn, road.id)
 
@@ -310,7 +310,7 @@ async def test_one_edits_ones_own_profile_or_a_coordinator_does(
             await _do(road, members.edit, road.ana, by, **PROFILE)
         return
     await _do(road, members.edit, road.ana, by, **PROFILE)
-    async with road.db.read() as conn:
+    async with road.db.read(road.id) as conn:
         found = await members.profile(conn, road.id, road.ana.id)
     assert {key: getattr(found, key, None) for key in PROFILE if key not in ("name", "area")} == {
         key: value for key, value in PROFILE.items() if key not in ("name", "area")
@@ -322,7 +322,7 @@ async def test_the_directory_is_searched_without_case_or_accents(road: MillRoad)
     await _do(road, members.edit, road.ana, road.ana, **PROFILE)
 
     async def found(search: str) -> list[str]:
-        async with road.db.read() as conn:
+        async with road.db.read(road.id) as conn:
             rows = await directory.page(conn, road.id, search=search)
             return [row.member.name for row in rows]
 
@@ -337,7 +337,7 @@ async def test_the_directory_is_read_page_by_page_without_gaps(road: MillRoad) -
     seen: list[str] = []
     after = None
     for _ in range(10):
-        async with road.db.read() as conn:
+        async with road.db.read(road.id) as conn:
             rows = await directory.page(conn, road.id, after=after, limit=2)
         if not rows:
             break
@@ -348,7 +348,7 @@ async def test_the_directory_is_read_page_by_page_without_gaps(road: MillRoad) -
 
 
 async def test_two_people_of_one_name_have_different_labels(road: MillRoad) -> None:
-    async with road.db.write() as conn:
+    async with road.db.write(road.id) as conn:
         await a_member(conn, road.id, "Ana Lima", area="Mill Road")
         await a_member(conn, road.id, "Ana Lima", area="Mill Road")
         labels = [one.label for one in await directory.choices(conn, road.id)]
@@ -363,7 +363,7 @@ async def test_two_people_of_one_name_have_different_labels(road: MillRoad) -> N
 
 
 async def test_every_label_that_is_offered_means_one_account(road: MillRoad) -> None:
-    async with road.db.write() as conn:
+    async with road.db.write(road.id) as conn:
         for area in ("Mill Road", "Mill Road", "Riverside", ""):
             await a_member(conn, road.id, "Ana Lima", area=area)
         for choice in await directory.choices(conn, road.id):
@@ -375,7 +375,7 @@ async def test_every_label_that_is_offered_means_one_account(road: MillRoad) -> 
 
 
 async def test_a_member_of_another_community_is_not_found(road: MillRoad) -> None:
-    async with road.db.write() as conn:
+    async with road.db.write(EVERYWHERE) as conn:
         elsewhere = await a_community(conn, "elsewhere")
         stranger = await a_member(conn, elsewhere.id, "Stranger", role=Role.STEWARD)
     for change, more in (
@@ -388,7 +388,7 @@ async def test_a_member_of_another_community_is_not_found(road: MillRoad) -> Non
         for member, by in ((stranger, road.stella), (road.ana, stranger)):
             with pytest.raises(NotFound):
                 await _do(road, change, member, by, **more)
-    async with road.db.read() as conn:
+    async with road.db.read(road.id) as conn:
         assert await directory.resolve(conn, road.id, "Stranger") == []
         assert await directory.page(conn, road.id, search="Stranger") == []
 

@@ -11,12 +11,13 @@ from sqlalchemy.exc import IntegrityError
 
 from ledger.sql import metadata
 from tests.conftest import complete
+from tests.infrastructure.by_hand import by_hand
 from tests.timebank.factories import a_community, a_member, at
 from tests.timebank.scenes import helped, mill_road
 from timebank import entry_steps, migrate, people
 from timebank.communities import communities
 from timebank.config import Settings
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 
 KEPT = {
     "audit": "UPDATE audit SET action = 'nothing'",
@@ -28,7 +29,7 @@ KEPT = {
 
 async def _with_data(settings: Settings) -> None:
     db = Database(settings)
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         community = await a_community(conn)
         await a_member(conn, community.id, email="ana@example.org")
     await db.stop()
@@ -37,7 +38,7 @@ async def _with_data(settings: Settings) -> None:
 async def _answers(settings: Settings, *statements: str) -> list[Sequence[Any]]:
     db = Database(settings)
     try:
-        async with db.write() as conn:
+        async with db.write(EVERYWHERE) as conn:
             return [(await conn.execute(text(statement))).fetchall() for statement in statements]
     finally:
         await db.stop()
@@ -86,10 +87,8 @@ async def _remove_the_stumbling_block(settings: Settings) -> None:
 
 
 async def _run(settings: Settings, statement: str) -> None:
-    db = Database(settings)
-    async with db.write() as conn:
+    async with by_hand(settings) as conn:
         await conn.execute(text(statement))
-    await db.stop()
 
 
 async def test_every_table_is_led_by_its_community_or_belongs_to_none() -> None:
@@ -109,7 +108,7 @@ async def test_every_foreign_key_between_rows_of_a_community_carries_the_communi
 
 
 async def test_what_is_kept_cannot_be_changed_deleted_or_replaced(db: Database) -> None:
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         community = await a_community(conn)
     for statement in (
         KEPT["audit"],
@@ -118,14 +117,14 @@ async def test_what_is_kept_cannot_be_changed_deleted_or_replaced(db: Database) 
         "DELETE FROM agreement",
     ):
         with pytest.raises(IntegrityError, match="kept as it was written"):
-            async with db.write() as conn:
+            async with by_hand(db.settings) as conn:
                 await conn.execute(text(statement))
     if db.is_sqlite:
         for table in ("audit", "agreement"):
             with pytest.raises(IntegrityError, match="kept as it was written"):
-                async with db.write() as conn:
+                async with by_hand(db.settings) as conn:
                     await conn.execute(text(f"REPLACE INTO {table} SELECT * FROM {table}"))
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         query = select(func.count()).where(communities.c.id == community.id)
         assert (await conn.execute(query)).scalar_one() == 1
 
@@ -138,7 +137,7 @@ async def test_append_only_tables_have_their_guards(db: Database, table: str) ->
         else "SELECT count(*) FROM pg_trigger WHERE tgrelid = CAST(:table AS regclass) "
         "AND NOT tgisinternal"
     )
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         found = (await conn.execute(text(query), {"table": table})).scalar_one()
     # No update, no delete, no replacing (SQLite) or truncating; and a step's words only erased.
     assert found == (4 if table == "step" else 3)
@@ -149,9 +148,9 @@ async def test_a_steps_words_are_erased_and_not_rewritten(db: Database) -> None:
     entry = await road.record(helped(road.ana, road.bert), road.ana)
     await road.step(entry_steps.dispute, entry, road.bert, "It was shorter.")
     with pytest.raises(IntegrityError, match="kept as it was written"):
-        async with db.write() as conn:
+        async with db.write(EVERYWHERE) as conn:
             await conn.execute(text("UPDATE step SET words = 'It was longer.'"))
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         await conn.execute(text("UPDATE step SET words = ''"))
 
 
@@ -162,12 +161,12 @@ async def test_entries_cannot_be_deleted(db: Database) -> None:
         if db.is_sqlite
         else "SELECT count(*) FROM pg_trigger WHERE tgname = :name"
     )
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         assert (await conn.execute(text(query), {"name": name})).scalar_one() == 1
 
 
 async def test_a_persons_row_needs_nothing_of_a_community(db: Database) -> None:
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         made = at().new_id()
         await conn.execute(
             people.people.insert().values(

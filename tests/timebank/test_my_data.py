@@ -27,7 +27,7 @@ from timebank import (
     signing_in,
     statements,
 )
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.errors import EntriesWaiting, Forbidden, LastSteward, NotFound, WrongState
 from timebank.members import Member, Status
 from timebank.people import people
@@ -60,13 +60,13 @@ class Scene:
     async def close(self, member: Member | None = None, by: Member | None = None) -> None:
         """Close an account, the canary's by themselves unless others are named."""
         who = member or self.canary
-        async with self.db.write() as conn:
+        async with self.db.write(EVERYWHERE) as conn:
             await my_data.close(conn, self.road.id, who.id, by=(by or who).id, now=at(days=2))
 
     async def found(self) -> set[str]:
         """Which canaries stand anywhere in the database."""
         text = ""
-        async with self.db.read() as conn:
+        async with self.db.read(EVERYWHERE) as conn:
             for table in metadata.sorted_tables:
                 for row in await conn.execute(select(table)):
                     text += repr(tuple(row)) + "\n"
@@ -77,7 +77,7 @@ class Scene:
 @pytest.fixture
 async def scene(db: Database) -> Scene:
     road = await mill_road(db)
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         link = await invitations.invite(
             conn,
             road.id,
@@ -97,7 +97,7 @@ async def scene(db: Database) -> Scene:
         device="",
         now=at(),
     )
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         canary = await members.of_person(conn, road.id, person.id)
         assert canary is not None
         profile: dict[str, Any] = {
@@ -150,7 +150,7 @@ async def test_the_books_verify_and_balances_stay(scene: Scene) -> None:
 
 async def test_others_read_of_a_former_member_on_their_statements(scene: Scene) -> None:
     await scene.close()
-    async with scene.db.read() as conn:
+    async with scene.db.read(EVERYWHERE) as conn:
         here = scene.road.id
         page = await statements.page(conn, here, scene.road.ana.account_id, by=scene.road.ana.id)
         gone = await members.get(conn, here, scene.canary.id)
@@ -161,7 +161,7 @@ async def test_others_read_of_a_former_member_on_their_statements(scene: Scene) 
 
 async def test_what_others_wrote_stays_theirs(scene: Scene) -> None:
     await scene.close()
-    async with scene.db.read() as conn:
+    async with scene.db.read(EVERYWHERE) as conn:
         notes = {row.note for row in await conn.execute(select(entries.entries.c.note))}
     assert "Bert's own words" in notes
 
@@ -176,14 +176,14 @@ async def test_their_sessions_and_sign_in_are_gone(scene: Scene) -> None:
         now=at(),
     )
     await scene.close()
-    async with scene.db.read() as conn:
+    async with scene.db.read(EVERYWHERE) as conn:
         assert await sessions.find(conn, token, now=at()) is None
         query = select(people).where(people.c.email == CANARIES["email"])
         assert (await conn.execute(query)).all() == []
 
 
 async def test_who_belongs_elsewhere_too_keeps_their_sign_in(scene: Scene) -> None:
-    async with scene.db.write() as conn:
+    async with scene.db.write(EVERYWHERE) as conn:
         elsewhere = await a_community(conn, "elsewhere")
         await members.insert_member(
             conn,
@@ -195,7 +195,7 @@ async def test_who_belongs_elsewhere_too_keeps_their_sign_in(scene: Scene) -> No
         )
     await scene.close()
     assert await scene.found() == {"email"}
-    async with scene.db.read() as conn:
+    async with scene.db.read(EVERYWHERE) as conn:
         assert scene.canary.person_id is not None
         assert await members.of_person(conn, elsewhere.id, scene.canary.person_id) is not None
         assert await members.of_person(conn, scene.road.id, scene.canary.person_id) is None
@@ -231,7 +231,7 @@ async def test_a_coordinator_may_do_it_for_somebody_and_nobody_else(
 
 
 async def test_a_stranger_is_not_found(scene: Scene) -> None:
-    async with scene.db.write() as conn:
+    async with scene.db.write(EVERYWHERE) as conn:
         elsewhere = await a_community(conn, "elsewhere")
         stranger = await a_member(conn, elsewhere.id, "Stranger")
     with pytest.raises(NotFound):
@@ -243,7 +243,7 @@ async def test_a_stranger_is_not_found(scene: Scene) -> None:
 async def test_nobody_comes_back_from_being_forgotten(scene: Scene) -> None:
     await scene.close()
     with pytest.raises(WrongState):
-        async with scene.db.write() as conn:
+        async with scene.db.write(EVERYWHERE) as conn:
             await members.resume(
                 conn, scene.road.id, scene.canary.id, by=scene.road.carla.id, now=at(days=3)
             )
@@ -254,7 +254,7 @@ async def test_an_entry_of_a_former_member_can_still_be_undone_or_is_refused_pla
 ) -> None:
     """Their account is closed, so undoing says why it does not go, and the books stay sound."""
     await scene.close()
-    async with scene.db.read() as conn:
+    async with scene.db.read(EVERYWHERE) as conn:
         query = select(entries.entries.c.id).where(entries.entries.c.recorded_by == scene.canary.id)
         id = (await conn.execute(query)).scalar_one()
     asked = posting.Undo(scene.road.id, id, scene.road.carla.id, "Written down twice.")
@@ -265,7 +265,7 @@ async def test_an_entry_of_a_former_member_can_still_be_undone_or_is_refused_pla
 
 
 async def test_an_archive_holds_everything_of_theirs_and_no_secret(scene: Scene) -> None:
-    async with scene.db.read() as conn:
+    async with scene.db.read(EVERYWHERE) as conn:
         packed = await my_data.archive(conn, scene.road.id, scene.canary.id, now=at(days=2))
     with zipfile.ZipFile(io.BytesIO(packed)) as folder:
         files = {name: folder.read(name).decode() for name in folder.namelist()}

@@ -16,7 +16,7 @@ from tests.infrastructure.smtp import Sink
 from tests.timebank.factories import at
 from timebank import mail
 from timebank.config import Settings
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.moment import Moment
 from timebank.outbox import Mail, outbox, put_many
 
@@ -26,12 +26,12 @@ TEA = Mail(
 
 
 async def _put(db: Database, *mails: Mail, now: Moment | None = None) -> None:
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         await put_many(conn, mails, now=now or at())
 
 
 async def _rows(db: Database) -> list[Any]:
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         return list((await conn.execute(select(outbox).order_by(outbox.c.id))).all())
 
 
@@ -87,7 +87,7 @@ async def test_what_was_rolled_back_is_not_sent(
     db: Database, to_server: Settings, mail_server: Sink
 ) -> None:
     async def fail() -> None:
-        async with db.write() as conn:
+        async with db.write(EVERYWHERE) as conn:
             await put_many(conn, [TEA], now=at())
             raise RuntimeError
 

@@ -19,7 +19,7 @@ from tests.timebank.factories import a_member, at
 from tests.timebank.scenes import DAY, MillRoad, counted, helped, mill_road
 from timebank import agreements, audit, entry_steps, members, posting, statements
 from timebank.agreements import Approval, OtherSide, Silence
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.entry import Kind, NewEntry, Share, State, StepKind
 from timebank.errors import (
     CannotUndo,
@@ -48,7 +48,7 @@ def why(verdict: Verdict) -> type[Exception]:
 
 
 async def tally(place: MillRoad, member: Member) -> tuple[int, int]:
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         given, received, _ = await statements.totals(conn, place.id, member.account_id)
     return given.count, received.count
 
@@ -97,7 +97,7 @@ async def test_a_coordinator_cannot_approve_an_entry_they_gain_from(place: MillR
 async def test_a_coordinator_cannot_approve_what_their_organisation_gains(
     place: MillRoad,
 ) -> None:
-    async with place.db.write() as conn:
+    async with place.db.write(place.id) as conn:
         await members.set_role(
             conn, place.id, place.bert.id, Role.COORDINATOR, by=place.stella.id, now=at()
         )
@@ -109,7 +109,7 @@ async def test_a_coordinator_cannot_approve_what_their_organisation_gains(
 async def test_the_other_sides_word_stands_in_where_there_is_one_coordinator(
     place: MillRoad,
 ) -> None:
-    async with place.db.write() as conn:
+    async with place.db.write(place.id) as conn:
         await conn.execute(
             update(members.members)
             .where(members.members.c.id.in_([place.dora.id, place.carla.id]))
@@ -131,7 +131,7 @@ async def test_only_active_coordinators_approve(place: MillRoad) -> None:
     stranger = helped(place.carla, place.dora)
     other = await place.record(stranger, place.carla)
     assert why(await place.approve(other, place.bert)) is NotFound
-    async with place.db.write() as conn:
+    async with place.db.write(place.id) as conn:
         await members.pause(conn, place.id, place.carla.id, by=place.carla.id, now=at())
     verdict = await place.approve(entry, place.carla)
     assert why(verdict) in (ReadOnlyMember, NotFound)
@@ -182,7 +182,7 @@ async def test_what_is_no_longer_open_is_not_approved(place: MillRoad) -> None:
 async def test_a_hard_floor_refuses_unless_a_coordinator_says_why(place: MillRoad) -> None:
     await place.agree(soft_floor=Minutes(-60), hard_floor=Minutes(-90))
     entry = await place.record(helped(place.ana, place.bert, 120), place.ana)
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         (below,) = await posting.below_soft_floor(conn, place.id, entry)
     assert below == ("Bert Okoro", Minutes(-120))
     refused = await place.approve(entry)
@@ -258,7 +258,7 @@ async def test_a_coordinator_does_not_undo_to_their_own_gain(place: MillRoad) ->
 
 async def test_hours_of_a_closed_account_do_not_move(place: MillRoad) -> None:
     entry = await place.record(helped(place.ana, place.bert), place.ana)
-    async with place.db.write() as conn:
+    async with place.db.write(place.id) as conn:
         await store.close_account(conn, place.id, place.bert.id, at().at)
     assert why(await place.approve(entry)) is AccountClosed
     assert (await place.entry(entry.id)).state is State.RECORDED
@@ -289,7 +289,7 @@ async def test_each_request_of_a_list_has_its_own_verdict(place: MillRoad) -> No
 
 
 async def test_an_entry_of_many_is_posted_whole_or_not_at_all(place: MillRoad) -> None:
-    async with place.db.write() as conn:
+    async with place.db.write(place.id) as conn:
         await store.set_floor(conn, place.id, [place.ines.id], Minutes(-10))
     new = NewEntry(
         Kind.ACTIVITY,
@@ -302,7 +302,7 @@ async def test_an_entry_of_many_is_posted_whole_or_not_at_all(place: MillRoad) -
     assert why(await place.approve(entry)) is FloorReached
     for account in (place.ana, place.bert, place.dora, place.ines):
         assert await place.balance(account) == 0
-    async with place.db.write() as conn:
+    async with place.db.write(place.id) as conn:
         await store.set_floor(conn, place.id, [place.ines.id], None)
     assert await place.approve(entry) == Done(entry.id, 4, replayed=False)
     assert await place.balance(place.commons) == -60
@@ -338,7 +338,7 @@ async def test_a_list_takes_the_same_number_of_statements_as_one(
 async def test_everything_about_a_posting_is_written_with_it(place: MillRoad) -> None:
     entry = await place.record(helped(place.ana, place.bert), place.ana)
     await place.approve(entry)
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         acts = await audit.page(conn, place.id, by=place.stella.id)
         mails = await conn.scalar(select(func.count()).select_from(outbox))
     approved = next(act for act in acts if act.action == "entry.approved")
@@ -383,13 +383,13 @@ async def test_an_entry_is_judged_by_the_agreement_of_the_day_it_is_posted(
     await place.agree(other_side=OtherSide.CONFIRMS)
     assert why(await place.approve(entry)) is NotConfirmed
     assert (await place.entry(entry.id)).agreement_version == 1
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         assert (await agreements.current(conn, place.id)).version == 2
 
 
 async def test_communities_of_one_list_do_not_touch_each_other(place: MillRoad) -> None:
     entry = await place.record(helped(place.ana, place.bert), place.ana)
-    async with place.db.write() as conn:
+    async with place.db.write(EVERYWHERE) as conn:
         from tests.timebank.factories import a_community
 
         elsewhere = await a_community(conn, "elsewhere")
@@ -402,5 +402,5 @@ async def test_communities_of_one_list_do_not_touch_each_other(place: MillRoad) 
         now=at(hours=1),
     )
     assert [why(verdict) for verdict in verdicts] == [NotFound, NotFound]
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         assert (await read.head(conn, place.id)).seq == 0

@@ -28,7 +28,7 @@ async def place(db: Database) -> MillRoad:
 
 
 async def transfers(place: MillRoad) -> int:
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         return (await read.head(conn, place.id)).seq
 
 
@@ -45,7 +45,7 @@ async def test_twenty_approvals_at_once_are_one_posting(place: MillRoad) -> None
 
 
 async def test_a_hundred_spends_at_once_do_not_pass_the_floor(place: MillRoad) -> None:
-    async with place.db.write() as conn:
+    async with place.db.write(place.id) as conn:
         await store.set_floor(conn, place.id, [place.bert.id], Minutes(-600))
     people = (place.ana, place.dora, place.ines, place.stella)
     recorded = []
@@ -78,7 +78,7 @@ async def test_approving_and_taking_back_at_once_has_one_winner(place: MillRoad)
 
 async def test_an_approval_waits_for_a_step_that_is_being_taken(place: MillRoad) -> None:
     entry = await place.record(helped(place.ana, place.bert), place.ana)
-    async with place.db.write() as conn:
+    async with place.db.write(place.id) as conn:
         await entry_steps.withdraw(conn, place.id, entry.id, by=place.ana.id, now=at())
         approving = asyncio.create_task(place.approve(entry))
         await asyncio.sleep(0.5)
@@ -91,7 +91,7 @@ async def test_an_approval_waits_for_a_step_that_is_being_taken(place: MillRoad)
 
 async def test_two_steps_at_once_are_taken_one_after_the_other(place: MillRoad) -> None:
     entry = await place.record(helped(place.ana, place.bert), place.ana)
-    async with place.db.write() as conn:
+    async with place.db.write(place.id) as conn:
         await entry_steps.withdraw(conn, place.id, entry.id, by=place.ana.id, now=at())
         confirming = asyncio.create_task(place.step(entry_steps.confirm, entry, place.bert))
         await asyncio.sleep(0.5)
@@ -121,7 +121,7 @@ async def test_the_same_sheet_sent_many_times_at_once_is_one_entry(place: MillRo
     new = helped(place.ana, place.bert)
     found = await asyncio.gather(*(place.record(new, place.ana, entry_id=id) for _ in range(8)))
     assert {entry.id for entry in found} == {id}
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         assert len(await entries.recent_of(conn, place.id, place.ana.id, 99)) == 1
     assert await place.told() == ["bert@example.org"]
 

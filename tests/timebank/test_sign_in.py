@@ -12,7 +12,7 @@ from sqlalchemy import delete, event, select
 
 from tests.timebank.factories import a_person, at
 from timebank import credentials, sessions, signing_in
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.errors import BadInput, LinkSpent, TooManyTries, WeakPassword, WrongSignIn
 from timebank.moment import Moment
 from timebank.outbox import outbox
@@ -28,7 +28,7 @@ STRANGER = "198.51.100.9"
 async def ana(db: Database) -> str:
     """Somebody who signs in with this address and `PASSWORD`."""
     kept = await credentials.hash_password(PASSWORD)
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         await a_person(conn, "ana@example.org", password_hash=kept)
     return "ana@example.org"
 
@@ -55,7 +55,7 @@ async def _ask_reset(
 
 
 async def _mails(db: Database) -> list[Any]:
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         return list((await conn.execute(select(outbox).order_by(outbox.c.created_at))).all())
 
 
@@ -65,7 +65,7 @@ async def _link(db: Database) -> str:
 
 
 async def _signed_in(db: Database, token: str) -> bool:
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         return await sessions.find(conn, token, now=at()) is not None
 
 
@@ -104,12 +104,12 @@ async def test_everything_else_is_refused_alike(
     with pytest.raises(WrongSignIn) as refused:
         await _sign_in(db, email, password)
     assert ana not in str(refused.value)
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         assert (await conn.execute(select(session_table))).all() == []
 
 
 async def test_who_has_no_password_signs_in_with_none(db: Database) -> None:
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         await a_person(conn, "bo@example.org")
     for password in ("", "nobody has this password", PASSWORD):
         with pytest.raises(WrongSignIn):
@@ -181,7 +181,7 @@ async def test_of_twenty_uses_of_a_link_at_once_one_signs_in(db: Database, ana: 
         return_exceptions=True,
     )
     assert sum(isinstance(outcome, LinkSpent) for outcome in outcomes) == 19
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         assert len((await conn.execute(select(session_table))).all()) == 1
 
 
@@ -226,7 +226,7 @@ async def test_a_new_password_ends_all_sessions_and_tells_its_owner(db: Database
 async def test_resetting_signs_nobody_in(db: Database, ana: str) -> None:
     await _ask_reset(db, ana)
     await signing_in.reset_password(db, await _link(db), "a new kettle at noon", now=at())
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         assert (await conn.execute(select(session_table))).all() == []
 
 
@@ -240,7 +240,7 @@ async def test_a_weak_password_leaves_the_link_usable(db: Database, ana: str) ->
 
 async def test_changing_a_password_asks_for_the_old_one(db: Database, ana: str) -> None:
     session = await _sign_in(db, ana, PASSWORD)
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         found = await sessions.find(conn, session, now=at())
     assert found is not None
 
@@ -289,7 +289,7 @@ async def test_a_guesser_does_not_lock_the_owner_out(db: Database, ana: str) -> 
 
 
 async def test_a_network_that_tries_many_addresses_waits(db: Database) -> None:
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         await conn.execute(delete(people))
     with pytest.raises(TooManyTries):
         for number in range(60):
@@ -321,7 +321,7 @@ async def test_the_right_password_forgives_the_wrong_ones(db: Database, ana: str
 async def test_no_address_stands_in_the_table_of_tries(db: Database, ana: str) -> None:
     with pytest.raises(WrongSignIn):
         await _sign_in(db, ana, "another kettle sings", network=STRANGER)
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         rows = (await conn.execute(select(throttles.c.key))).scalars().all()
     assert rows
     assert all(re.fullmatch(r"[0-9a-f]{64}", key) for key in rows)

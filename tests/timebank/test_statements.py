@@ -14,7 +14,7 @@ from ledger import Minutes
 from tests.timebank.factories import a_community, a_member, at
 from tests.timebank.scenes import DAY, MillRoad, counted, helped, mill_road
 from timebank import communities, posting, statements
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.entry import Kind
 from timebank.errors import NotFound
 from timebank.members import Member
@@ -29,7 +29,7 @@ async def place(db: Database) -> MillRoad:
 
 async def page(place: MillRoad, of: Any, by: Member | None = None, **asked: Any) -> StatementPage:
     account = of.account_id if isinstance(of, Member) else of
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         return await statements.page(conn, place.id, account, by=(by or place.carla).id, **asked)
 
 
@@ -70,7 +70,7 @@ async def test_pages_follow_one_another_and_each_adds_up(place: MillRoad) -> Non
 
 
 async def test_a_line_says_who_what_and_when(place: MillRoad) -> None:
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         garden = (await communities.categories_of(conn, place.id))[4]
     entry = await place.record(
         helped(place.ana, place.bert, category_id=garden.id, occurred_on=date(2026, 4, 30)),
@@ -101,7 +101,7 @@ async def test_an_undone_pair_is_marked_on_both_statements(place: MillRoad) -> N
 
 
 async def test_whose_statement_is_open_to_whom(place: MillRoad) -> None:
-    async with place.db.write() as conn:
+    async with place.db.write(EVERYWHERE) as conn:
         elsewhere = await a_community(conn, "elsewhere")
         stranger = await a_member(conn, elsewhere.id, "Zora", email="zora@example.org")
     for of, by in (
@@ -145,7 +145,7 @@ async def test_a_period_is_counted_by_days_of_posting_where_the_community_lives(
 async def test_searching_finds_words_names_and_categories_of_ones_own_lines(
     place: MillRoad,
 ) -> None:
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         garden = (await communities.categories_of(conn, place.id))[4]
     for new in (
         helped(place.ana, place.bert, note="Painted the 50% fence"),
@@ -187,7 +187,7 @@ async def test_csv_has_every_line_and_no_formula(place: MillRoad) -> None:
     await given(place, 3)
     trick = await place.record(helped(place.bert, place.ana, note='=HYPERLINK("x")'), place.bert)
     await place.approve(trick)
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         rows = [
             row async for row in statements.csv_rows(conn, place.id, place.ana.id, by=place.ana.id)
         ]
@@ -206,7 +206,7 @@ async def test_csv_has_every_line_and_no_formula(place: MillRoad) -> None:
     ]
     assert rows[4][6] == '\'=HYPERLINK("x")'
     assert [row[0] for row in found[1:]] == ["2"]
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         with pytest.raises(NotFound):
             _ = [
                 row

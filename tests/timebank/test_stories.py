@@ -10,7 +10,7 @@ from ledger import Minutes
 from tests.timebank.factories import at
 from tests.timebank.scenes import DAY, MillRoad, helped, mill_road
 from timebank import audit, entries, entry_steps, inbox, posting, recording, statements
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.entry import Kind, NewEntry, Share, State, StepKind
 from timebank.posting import Approve, Done
 
@@ -24,12 +24,12 @@ async def test_ana_gives_ines_an_hour_and_a_half(place: MillRoad) -> None:
     """Inés has no e-mail. Carla approves; both statements show it; Carla undoes it."""
     entry = await place.record(helped(place.ana, place.ines, 90), place.ana)
     assert isinstance(await place.approve(entry), Done)
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         anas = await statements.page(conn, place.id, place.ana.id, by=place.ana.id)
         hers = await statements.page(conn, place.id, place.ines.id, by=place.carla.id)
     assert (anas.lines[0].minutes, hers.lines[0].minutes) == (Minutes(90), Minutes(-90))
     assert isinstance(await place.undo(entry), Done)
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         for member in (place.ana, place.ines):
             page = await statements.page(conn, place.id, member.id, by=place.carla.id)
             assert len(page.lines) == 2
@@ -42,7 +42,7 @@ async def test_they_remember_it_differently(place: MillRoad) -> None:
     entry = await place.record(helped(place.ana, place.bert, 120), place.ana)
     await place.step(entry_steps.dispute, entry, place.bert, "It was one hour.")
     await place.step(entry_steps.return_with_question, entry, place.carla, "Can you look again?")
-    async with place.db.write() as conn:
+    async with place.db.write(place.id) as conn:
         await recording.change(
             conn,
             place.id,
@@ -80,13 +80,13 @@ async def test_an_afternoon_of_tea(place: MillRoad) -> None:
         note="Tea at the Library",
     )
     entry = await place.record(new, place.carla)
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         (carlas,) = (await inbox.page(conn, place.id, by=place.carla.id)).entries
         (doras,) = (await inbox.page(conn, place.id, by=place.dora.id)).entries
     assert (carlas.may_approve, doras.may_approve) == (False, True)
     assert await place.approve(entry, place.dora) == Done(entry.id, 3, replayed=False)
     assert await place.balance(place.commons) == -225
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         page = await statements.page(conn, place.id, place.commons, by=place.bert.id)
         seen = await entries.get(conn, place.id, entry.id, by=place.bert.id)
     assert (page.received, seen.state) == (Minutes(225), State.APPROVED)
@@ -106,7 +106,7 @@ async def test_carla_types_in_a_sheet_of_paper(place: MillRoad) -> None:
     asked = [Approve(place.id, entry.id, place.carla.id) for entry in [*written, own]]
     verdicts = await posting.post(place.db, asked, now=at(hours=1))
     assert sum(isinstance(verdict, Done) for verdict in verdicts) == 49
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         waiting = await inbox.page(conn, place.id, by=place.dora.id)
     assert [row.entry.id for row in waiting.entries] == [own.id]
     await place.assert_sound()
@@ -123,7 +123,7 @@ async def test_a_library_gives_thanks(place: MillRoad) -> None:
     assert thanks.on_behalf_of_name == "The Library"
     assert await place.balance(place.library) == -180
     assert await place.balance(place.ines) == 60
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         assert await statements.totals(conn, place.id, place.ines.id) == (
             Minutes(0),
             Minutes(0),
@@ -137,13 +137,13 @@ async def test_bert_finds_a_mistake_on_his_statement(place: MillRoad) -> None:
     entry = await place.record(helped(place.ana, place.bert), place.ana)
     await place.approve(entry)
     await place.step(entry_steps.dispute, entry, place.bert, "I was away.", at(days=3))
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         waiting = await inbox.page(conn, place.id, by=place.carla.id)
         assert [row.entry.id for row in waiting.entries] == [entry.id]
     await place.undo(entry, reason="Ana mixed up two Berts.", now=at(days=4))
     undone = await place.entry(entry.id)
     assert (undone.state, undone.contested) == (State.REVERSED, False)
-    async with place.db.read() as conn:
+    async with place.db.read(place.id) as conn:
         assert await inbox.count(conn, place.id) == 0
         acts = await audit.page(conn, place.id, by=place.bert.id)
     assert [act.action for act in acts if act.subject_id == entry.id] == [
@@ -159,7 +159,7 @@ async def test_two_communities_keep_to_themselves(place: MillRoad, db: Database)
     """The same installation, another community: neither moves the other's hours."""
     from tests.timebank.factories import a_community, a_member
 
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         elsewhere = await a_community(conn, "elsewhere", name="Elsewhere")
         zora = await a_member(conn, elsewhere.id, "Zora", email="zora@example.org")
         yuri = await a_member(conn, elsewhere.id, "Yuri")
@@ -170,7 +170,7 @@ async def test_two_communities_keep_to_themselves(place: MillRoad, db: Database)
     assert isinstance(await place.approve(ours), Done)
     verdict = await place.approve(theirs)
     assert not isinstance(verdict, Done)
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         assert (await entries.get(conn, elsewhere.id, theirs.id, by=zora.id)).state is (
             State.RECORDED
         )

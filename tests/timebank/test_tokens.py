@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from tests.timebank.factories import a_person, at
 from timebank import tokens
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.errors import LinkSpent
 from timebank.moment import Moment
 from timebank.people import tokens as token_table
@@ -21,12 +21,12 @@ HOUR = timedelta(hours=1)
 
 
 async def _make(db: Database, purpose: Purpose = Purpose.RESET) -> str:
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         return await tokens.make(conn, purpose, facts={"a": 1}, lifetime=HOUR, now=at())
 
 
 async def _spend(db: Database, token: str, purpose: Purpose, now: Moment) -> tokens.Token:
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         return await tokens.spend(conn, token, purpose, now=now)
 
 
@@ -40,7 +40,7 @@ async def test_a_link_works_once(db: Database) -> None:
 
 async def test_looking_at_a_link_does_not_use_it(db: Database) -> None:
     token = await _make(db)
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         await tokens.look(conn, token, Purpose.RESET, now=at())
         await tokens.look(conn, token, Purpose.RESET, now=at())
     await _spend(db, token, Purpose.RESET, at())
@@ -78,7 +78,7 @@ async def test_what_was_never_a_link_does_not_work(db: Database, token: str) -> 
 async def test_a_link_has_256_random_bits_of_which_only_a_hash_is_kept(db: Database) -> None:
     token = await _make(db)
     assert len(base64.urlsafe_b64decode(token + "=")) == 32
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         row = (await conn.execute(select(token_table))).one()
     assert token not in str(row)
     assert row.token_hash == tokens.digest(token)
@@ -86,7 +86,7 @@ async def test_a_link_has_256_random_bits_of_which_only_a_hash_is_kept(db: Datab
 
 
 async def test_revoking_takes_away_a_persons_links_of_that_purpose(db: Database) -> None:
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         ana = await a_person(conn, "ana@example.org")
         reset = await tokens.make(conn, Purpose.RESET, person_id=ana, lifetime=HOUR, now=at())
         signs = await tokens.make(conn, Purpose.SIGN_IN, person_id=ana, lifetime=HOUR, now=at())
@@ -99,7 +99,7 @@ async def test_revoking_takes_away_a_persons_links_of_that_purpose(db: Database)
 async def test_links_are_forgotten_a_month_after_they_ended(db: Database) -> None:
     await _make(db)
     for days, left in ((29, 1), (32, 0)):
-        async with db.write() as conn:
+        async with db.write(EVERYWHERE) as conn:
             await tokens.sweep(conn, now=at(days=days))
-        async with db.read() as conn:
+        async with db.read(EVERYWHERE) as conn:
             assert len((await conn.execute(select(token_table))).all()) == left

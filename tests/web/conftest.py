@@ -19,7 +19,7 @@ from tests.timebank.factories import START
 from tests.web.town import Town, built
 from timebank import people, sessions
 from timebank.config import Environment, Settings
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.moment import Moment
 from web.access import cookie_name
 from web.app import create_app
@@ -58,7 +58,7 @@ class Web:
 
     async def signed_in(self, email: str) -> AsyncClient:
         """A browser in which the person with this address is signed in."""
-        async with self.db.write() as conn:
+        async with self.db.write(EVERYWHERE) as conn:
             person = await people.by_email(conn, email)
             assert person is not None, f"nobody signs in as {email}"
             token = await sessions.begin(conn, person.id, device="a test", now=self.clock())

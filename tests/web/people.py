@@ -11,6 +11,7 @@ from tests.timebank.factories import a_community, a_member
 from tests.web.conftest import Web
 from timebank import credentials, mail, people
 from timebank.communities import Community
+from timebank.db import EVERYWHERE
 from timebank.members import Member, Role
 
 PASSWORD = "marmalade on the tall bicycle"
@@ -29,7 +30,7 @@ class Town:
 async def a_town(web: Web) -> Town:
     """Make the town."""
     kept = await credentials.hash_password(PASSWORD)
-    async with web.db.write() as conn:
+    async with web.db.write(EVERYWHERE) as conn:
         place = await a_community(conn)
         ana = await a_member(conn, place.id, "Ana Lima", email="ana@example.org")
         carla = await a_member(

@@ -14,7 +14,7 @@ from tests.web.conftest import served
 from tests.web.test_permissions import NOW, World, build
 from timebank import communities, invitations, sessions, tokens
 from timebank.config import Settings
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.moment import Moment
 from web.routes import TABLE
 
@@ -79,7 +79,7 @@ async def _links(settings: Settings, world: World) -> None:
     db = Database(settings)
     await db.start()
     now = Moment.now()
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         alpha = (await communities.by_slug(conn, "alpha")).id
         person = await sessions.find(conn, world.cookies["member"], now=NOW)
         assert person is not None

@@ -23,7 +23,7 @@ async def the_form(town: Town, **changed: str) -> dict[str, str]:
 
 
 async def version(town: Town) -> int:
-    async with town.db.read() as conn:
+    async with town.db.read(town.community.id) as conn:
         return (await agreements.current(conn, town.community.id)).version
 
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from uuid import uuid4
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Minutes
+from ledger.errors import Busy
+from ledger.sql.trouble import ConnectionLost
 from tests.web.town import Town, hidden
-from timebank import buddies
+from timebank import buddies, posting
 from timebank.entry import Kind, State
 
 
@@ -167,7 +174,7 @@ async def test_many_give_to_many(town: Town) -> None:
 
 
 async def test_a_buddy_writes_down_for_somebody_without_a_computer(town: Town) -> None:
-    async with town.db.write() as conn:
+    async with town.db.write(town.community.id) as conn:
         await buddies.add(
             conn,
             town.community.id,
@@ -323,6 +330,51 @@ async def test_twenty_clicks_on_approve_post_once(town: Town) -> None:
     clicks = [town.post(who, path, {}) for who in ("Carla", "Dora") * 10]
     assert {answer.status_code for answer in await asyncio.gather(*clicks)} == {303}
     assert await town.balance("Ana") == Minutes(90)
+
+
+async def test_when_the_line_to_the_books_breaks_we_say_so_and_it_resolves_itself(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = await town.record("Ana", "Bert", 90)
+    path = f"entries/{entry.id}"
+    line = town.db.together(posting.commit)
+    monkeypatch.setattr(line, "_patience", 0.05)
+    whole = town.db.posting
+    broken = True
+
+    @asynccontextmanager
+    async def breaking(community: UUID) -> AsyncIterator[AsyncConnection]:
+        async with whole(community) as conn:
+            yield conn
+        if broken:
+            raise ConnectionLost  # the answer to COMMIT did not come back
+
+    monkeypatch.setattr(town.db, "posting", breaking)
+    answer = await town.post("Carla", f"{path}/approve", {})
+    assert answer.status_code == 503
+    assert "We are checking" in answer.text
+    assert "Nothing was written" not in answer.text
+    assert answer.headers["refresh"].endswith(f"url=/c/mill-road/{path}")
+    assert f'href="/c/mill-road/{path}"' in answer.text
+    broken = False
+    await line.drain()
+    monkeypatch.undo()
+    assert (await town.post("Carla", f"{path}/approve", {})).status_code == 303
+    assert await town.balance("Ana") == Minutes(90)
+    assert "Undo" in (await town.get("Carla", path)).text
+
+
+async def test_a_full_line_is_told_as_busy(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = await town.record("Ana", "Bert", 90)
+
+    async def full(*_: object) -> None:
+        raise Busy
+
+    monkeypatch.setattr(town.db.together(posting.commit), "put", full)
+    answer = await town.post("Carla", f"entries/{entry.id}/approve", {})
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert "Nothing was written" in answer.text
 
 
 async def test_somebody_below_the_soft_floor_is_named_before_approval(town: Town) -> None:

@@ -12,7 +12,8 @@ from starlette.datastructures import FormData, QueryParams, UploadFile
 from ledger import Minutes
 from ledger.errors import NotPositive
 from timebank.entry import Kind
-from timebank.errors import Busy, DayAhead
+from ledger.errors import Busy
+from timebank.errors import DayAhead
 from web.forms import Form
 
 ID = "01890a5d-ac96-774b-bcce-b302099a8057"

@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from tests.web.town import Town
 from timebank import members
+from timebank.db import EVERYWHERE
 from timebank.entry import State
 
 
@@ -72,7 +73,7 @@ async def test_the_front_door_leads_to_the_only_community(town: Town) -> None:
 
 
 async def test_the_front_door_offers_a_choice_of_several_communities(town: Town) -> None:
-    async with town.db.write() as conn:
+    async with town.db.write(EVERYWHERE) as conn:
         table = members.members
         query = select(table.c.person_id).where(table.c.id == town.id("Ana"))
         await members.insert_member(

@@ -13,6 +13,7 @@ from tests.web.conftest import Web, served
 from tests.web.people import a_town
 from timebank import books
 from timebank.config import Settings
+from timebank.db import EVERYWHERE
 from web import housekeeping
 
 
@@ -20,7 +21,7 @@ async def test_the_books_are_proved_once_a_day(web: Web) -> None:
     town = await a_town(web)
     for moment, proved_at in ((at(), at()), (at(hours=23), at()), (at(hours=24), at(hours=24))):
         await housekeeping.prove(web.db, moment)
-        async with web.db.read() as conn:
+        async with web.db.read(EVERYWHERE) as conn:
             last = (await books.overview(conn, town.place.id)).last
         assert last is not None
         assert last.sound

@@ -6,6 +6,7 @@ from tests.timebank.factories import a_community, a_member, at
 from tests.web.conftest import Web
 from tests.web.people import PASSWORD, a_town
 from timebank import invitations, members
+from timebank.db import EVERYWHERE
 
 NEW = {"name": "Bert Jansen", "email": "bert@example.org", "password": PASSWORD}
 
@@ -13,7 +14,7 @@ NEW = {"name": "Bert Jansen", "email": "bert@example.org", "password": PASSWORD}
 async def an_invitation(web: Web, email: str = "", **more: object) -> str:
     """A path that Carla hands to somebody."""
     town = await a_town(web)
-    async with web.db.write() as conn:
+    async with web.db.write(EVERYWHERE) as conn:
         link = await invitations.invite(
             conn,
             town.place.id,
@@ -61,7 +62,7 @@ async def test_what_is_missing_or_weak_is_said_and_the_invitation_still_works(we
 
 async def test_somebody_who_is_signed_in_comes_in_as_themselves(web: Web) -> None:
     path = await an_invitation(web)
-    async with web.db.write() as conn:
+    async with web.db.write(EVERYWHERE) as conn:
         other = await a_community(conn, "elsewhere", name="Elsewhere")
         await a_member(conn, other.id, "Ines Sol", email="ines@example.org")
     browser = await web.signed_in("ines@example.org")
@@ -90,7 +91,7 @@ async def test_a_known_address_with_a_wrong_password_does_not_come_in(web: Web) 
 
 async def test_a_member_without_a_sign_in_gets_one_and_stays_the_same_member(web: Web) -> None:
     town = await a_town(web)
-    async with web.db.write() as conn:
+    async with web.db.write(EVERYWHERE) as conn:
         bert = await a_member(conn, town.place.id, "Bert Jansen")
         link = await invitations.invite(
             conn,
@@ -105,7 +106,7 @@ async def test_a_member_without_a_sign_in_gets_one_and_stays_the_same_member(web
     browser = await web.browser()
     await browser.post(link.removeprefix(web.settings.base_url), data=NEW)
     assert (await browser.get("/c/mill-road/")).status_code == 200
-    async with web.db.read() as conn:
+    async with web.db.read(EVERYWHERE) as conn:
         found = await members.get(conn, town.place.id, bert.id)
     assert found.person_id is not None
 
@@ -120,7 +121,7 @@ async def test_an_old_invitation_no_longer_works(web: Web) -> None:
 
 
 async def test_the_operators_link_makes_the_first_steward(web: Web) -> None:
-    async with web.db.write() as conn:
+    async with web.db.write(EVERYWHERE) as conn:
         place = await a_community(conn)
         link = await invitations.invite_steward(
             conn, place.id, now=web.clock(), base_url=web.settings.base_url

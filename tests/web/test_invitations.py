@@ -18,7 +18,7 @@ def link(page: httpx2.Response) -> str:
 
 
 async def waiting(town: Town) -> list[Invitation]:
-    async with town.db.read() as conn:
+    async with town.db.read(town.community.id) as conn:
         return await invitations.waiting(conn, town.community.id, now=town.now)
 
 

@@ -8,6 +8,7 @@ from tests.web.conftest import Web
 from tests.web.people import a_town, mails, path_in_mail
 from timebank import agreements
 from timebank.agreements import Joining
+from timebank.db import EVERYWHERE
 
 PATH = "/c/mill-road/join"
 MEI = {"name": "Mei Chen", "email": "mei@example.org", "about": "I like soup.\r\nA lot."}
@@ -47,7 +48,7 @@ async def test_the_answer_is_the_same_for_members_and_strangers(web: Web) -> Non
 
 async def test_where_people_come_by_invitation_nobody_can_ask(web: Web) -> None:
     town = await a_town(web)
-    async with web.db.write() as conn:
+    async with web.db.write(EVERYWHERE) as conn:
         now = await agreements.current(conn, town.place.id)
         await agreements.adopt(
             conn,

@@ -17,7 +17,7 @@ from playwright.async_api import Browser, Page, ViewportSize, expect
 from tests.web.conftest import served
 from timebank import books, communities, directory, invitations, members
 from timebank.config import Settings
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.members import Role
 from timebank.moment import Moment
 
@@ -57,7 +57,7 @@ async def _accept(page: Page, link: str, name: str, email: str) -> None:
 async def _community(db: Database) -> tuple[str, dict[str, str]]:
     """A community whose steward is still to come, Bert without e-mail, and links for the others."""
     now = Moment.now()
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         place = await communities.create(
             conn,
             slug="riverside",
@@ -87,7 +87,7 @@ async def _community(db: Database) -> tuple[str, dict[str, str]]:
 async def _make_coordinator(db: Database, name: str) -> None:
     """Stella, who has no sign-in yet, asks Carla to coordinate."""
     now = Moment.now()
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         place = (await communities.every(conn))[0]
         found = {row.member.name: row.member for row in await directory.page(conn, place.id)}
         await members.set_role(
@@ -120,7 +120,7 @@ async def test_from_an_invitation_to_an_hour_on_two_statements_and_back(
             await _both_statements_show_it(amina, carla, db_settings, home)
             await _carla_undoes_it(carla, db_settings, home)
             await _both_statements_show_the_pair(amina, carla, db_settings, home)
-        async with db.read() as conn:
+        async with db.read(EVERYWHERE) as conn:
             place = (await communities.every(conn))[0]
         report = await books.verify(db, place.id, now=Moment.now())
         assert report.sound, report.findings

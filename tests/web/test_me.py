@@ -5,13 +5,14 @@ from __future__ import annotations
 from tests.timebank.factories import a_community, a_member
 from tests.web.conftest import Web
 from tests.web.people import ANOTHER, PASSWORD, a_town
+from timebank.db import EVERYWHERE
 
 ANA = "ana@example.org"
 
 
 async def test_my_communities_are_listed_and_nobody_elses(web: Web) -> None:
     await a_town(web)
-    async with web.db.write() as conn:
+    async with web.db.write(EVERYWHERE) as conn:
         await a_community(conn, "hidden-lane", name="Hidden Lane")
     page = await (await web.signed_in(ANA)).get("/me")
     assert "Mill Road" in page.text
@@ -20,7 +21,7 @@ async def test_my_communities_are_listed_and_nobody_elses(web: Web) -> None:
 
 async def test_who_belongs_to_several_chooses_at_the_front(web: Web) -> None:
     await a_town(web)
-    async with web.db.write() as conn:
+    async with web.db.write(EVERYWHERE) as conn:
         place = await a_community(conn, "high-street", name="High Street")
         lone = await a_member(conn, place.id, "Ana", email="lone@example.org")
         assert lone.person_id

@@ -8,7 +8,7 @@ from timebank.members import Member, MemberKind, Role, Status
 
 
 async def the_member(town: Town, name: str) -> Member:
-    async with town.db.read() as conn:
+    async with town.db.read(town.community.id) as conn:
         return await members.get(conn, town.community.id, town.id(name))
 
 
@@ -29,7 +29,7 @@ async def test_coordinators_see_everyone_and_who_has_no_sign_in(town: Town) -> N
 
 
 async def test_the_directory_turns_its_pages(town: Town) -> None:
-    async with town.db.write() as conn:
+    async with town.db.write(town.community.id) as conn:
         for number in range(60):
             await members.insert_member(
                 conn,
@@ -91,7 +91,7 @@ async def test_a_coordinator_adds_somebody_with_a_name_only(town: Town) -> None:
 async def test_an_organisation_is_added_with_its_sector(town: Town) -> None:
     form = {"name": "Surgery", "kind": "organisation", "sector": "health"}
     answer = await town.post("Carla", "members/", form)
-    async with town.db.read() as conn:
+    async with town.db.read(town.community.id) as conn:
         (found,) = await directory.page(conn, town.community.id, search="Surgery")
     assert (found.member.kind, found.sector) == (MemberKind.ORGANISATION, "health")
     assert answer.headers["location"].endswith(str(found.member.id))
@@ -142,10 +142,10 @@ async def test_a_buddy_needs_consent_in_words_and_can_be_ended(town: Town) -> No
     form["consent"] = "Bert said so on the telephone"
     assert (await town.post("Carla", f"{path}/buddies", form)).status_code == 303
     assert "on the telephone" in (await town.get("Carla", path)).text
-    async with town.db.read() as conn:
+    async with town.db.read(town.community.id) as conn:
         (buddy,) = await buddies.of(conn, town.community.id, town.id("Bert"))
     assert (await town.post("Carla", f"{path}/buddies/{buddy.id}/end", {})).status_code == 303
-    async with town.db.read() as conn:
+    async with town.db.read(town.community.id) as conn:
         assert not await buddies.of(conn, town.community.id, town.id("Bert"))
 
 

@@ -31,7 +31,7 @@ from tests.timebank.factories import START, a_community, a_member
 from timebank import buddies, invitations, members, migrate, posting, recording, sessions
 from timebank.communities import Community
 from timebank.config import Settings
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.entry import Kind, NewEntry, Share
 from timebank.members import Member, MemberKind, Role, Status
 from timebank.moment import Moment
@@ -111,7 +111,7 @@ async def build(settings: Settings) -> World:
     db = Database(settings)
     await db.start()
     try:
-        async with db.write() as conn:
+        async with db.write(EVERYWHERE) as conn:
             alpha = await a_community(conn, "alpha", name="Alpha", now=NOW)
             beta = await a_community(conn, "beta", name="Beta", now=NOW)
             for key, role in (
@@ -141,7 +141,7 @@ async def _things(
     db: Database, world: World, alpha: Community, beta: Community, house: Member
 ) -> None:
     who = world.members
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         for place, by, canary in ((alpha, "coordinator", "ALPHA"), (beta, "stranger", "BETA")):
             for key in [key for key in who if (key in ("stranger", "faraway")) == (place is beta)]:
                 member = await members.get(conn, place.id, who[key])
@@ -313,7 +313,7 @@ async def _ask(client: httpx.AsyncClient, question: Question, cookie: str | None
 async def digest(db: Database) -> dict[str, list[str]]:
     """Every row of every table."""
     found = {}
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         for name, table in metadata.tables.items():
             rows = await conn.execute(select(table))
             found[name] = sorted(repr(tuple(row)) for row in rows)

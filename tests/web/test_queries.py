@@ -64,7 +64,7 @@ async def fill(town: Town, first: int, last: int) -> None:
     for start in range(first, last, CHUNK):
         numbers = range(start, min(start + CHUNK, last))
         rows = [_entry(town, number, moment.new_id(), number < last - 50) for number in numbers]
-        async with town.db.write() as conn:
+        async with town.db.write(town.community.id) as conn:
             await conn.execute(insert(entries.entries), rows)
             parts = [part for row in rows for part in _parts(town, row)]
             await conn.execute(insert(entries.parts), parts)

@@ -16,7 +16,7 @@ from timebank import agreements, books, recording, sessions
 from timebank.agreements import Terms
 from timebank.communities import Community
 from timebank.config import Settings
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.entry import Kind, NewEntry, Share
 from timebank.members import Role
 from timebank.moment import Moment
@@ -34,7 +34,7 @@ class Scene:
 
 async def _scene(db: Database, *, entries_waiting: int, hard_floor: Minutes | None) -> Scene:
     scene, now = Scene(), Moment.now()
-    async with db.write() as conn:
+    async with db.write(EVERYWHERE) as conn:
         scene.place = await a_community(conn, "riverside", now=now)
         coordinator = await a_member(
             conn, scene.place.id, "Carla", email="c@example.org", role=Role.STEWARD, now=now
@@ -83,7 +83,7 @@ async def _approve_all_at_once(address: str, scene: Scene, ids: list[UUID]) -> l
 
 
 async def _balances(db: Database, scene: Scene) -> tuple[Minutes, Minutes]:
-    async with db.read() as conn:
+    async with db.read(EVERYWHERE) as conn:
         found = await read.accounts(conn, scene.place.id)
     report = await books.verify(db, scene.place.id, now=Moment.now())
     assert report.sound, report.findings

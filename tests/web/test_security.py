@@ -16,6 +16,7 @@ from starlette.routing import Route
 from tests.timebank.factories import a_community, a_member
 from tests.web.conftest import Web, opened
 from timebank.config import Environment, Settings
+from timebank.db import EVERYWHERE
 from web import access
 from web.access import Policy, guard, refuse_undeclared
 from web.security import MAX_BODY, allowed_hosts, is_cross_site, security_headers
@@ -175,7 +176,7 @@ def test_a_change_is_taken_from_our_own_pages_only(
 
 
 async def test_another_site_cannot_sign_somebody_out(web_on_sqlite: Web) -> None:
-    async with web_on_sqlite.db.write() as conn:
+    async with web_on_sqlite.db.write(EVERYWHERE) as conn:
         place = await a_community(conn)
         await a_member(conn, place.id, email="ana@example.org")
     browser = await web_on_sqlite.signed_in("ana@example.org")

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from tests.timebank.factories import at
 from tests.web.conftest import Web
 from tests.web.people import PASSWORD, a_town, mails, path_in_mail
+from timebank.db import EVERYWHERE
 from timebank.people import sessions
 
 ANA = {"email": "ana@example.org", "password": PASSWORD}
@@ -16,7 +17,7 @@ HOME = "/c/mill-road/"
 
 
 async def how_many_sessions(web: Web) -> int:
-    async with web.db.read() as conn:
+    async with web.db.read(EVERYWHERE) as conn:
         query = select(func.count()).select_from(sessions)
         return int((await conn.execute(query)).scalar_one())
 

@@ -20,7 +20,7 @@ from tests.timebank.factories import START, a_community, a_member
 from timebank import entries, posting, recording, sessions, statements
 from timebank.communities import Community
 from timebank.config import Settings
-from timebank.db import Database
+from timebank.db import EVERYWHERE, Database
 from timebank.entry import Entry, Kind, NewEntry, Share
 from timebank.members import Member, MemberKind, Role, Status
 from timebank.moment import Moment
@@ -85,7 +85,7 @@ class Town:
         if name not in self._tokens:
             person = self.people[name].person_id
             assert person is not None, f"{name} has no sign-in"
-            async with self.db.write() as conn:
+            async with self.db.write(EVERYWHERE) as conn:
                 self._tokens[name] = await sessions.begin(
                     conn, person, device="a test", now=self.now
                 )
@@ -110,7 +110,7 @@ class Town:
             START.date(),
             note,
         )
-        async with self.db.write() as conn:
+        async with self.db.write(self.community.id) as conn:
             return await recording.record(
                 conn, self.community.id, new, by=self.id(by or giver), now=self.now
             )
@@ -123,17 +123,17 @@ class Town:
 
     async def entry(self, id: UUID) -> Entry:
         """An entry as it is now."""
-        async with self.db.read() as conn:
+        async with self.db.read(self.community.id) as conn:
             return await entries.get(conn, self.community.id, id, by=self.id("Stella"))
 
     async def entries_of(self, name: str) -> list[Entry]:
         """Everything somebody wrote down or stands in, newest first."""
-        async with self.db.read() as conn:
+        async with self.db.read(self.community.id) as conn:
             return await entries.recent_of(conn, self.community.id, self.id(name), 1000)
 
     async def balance(self, name: str) -> Minutes:
         """The balance of somebody, or of the commons."""
-        async with self.db.read() as conn:
+        async with self.db.read(self.community.id) as conn:
             totals = await statements.totals(conn, self.community.id, self.account(name))
         return totals[2]
 
@@ -143,7 +143,7 @@ class Town:
 
     async def rows(self) -> dict[str, int]:
         """How many rows each table holds, to see that a refusal wrote nothing."""
-        async with self.db.read() as conn:
+        async with self.db.read(EVERYWHERE) as conn:
             return {
                 table.name: await conn.scalar(select(func.count()).select_from(table)) or 0
                 for table in metadata.sorted_tables
@@ -159,7 +159,7 @@ async def built(settings: Settings) -> AsyncIterator[Town]:
     db: Database = app.state.database
     await db.start()
     try:
-        async with db.write() as conn:
+        async with db.write(EVERYWHERE) as conn:
             here = await a_community(conn)
             there = await a_community(conn, "next-door", name="Next Door")
             people = {

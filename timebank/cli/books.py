@@ -14,6 +14,7 @@ from timebank.books import Report
 from timebank.cli._common import opened, progress, run, settings_from_environment
 from timebank.communities import Community
 from timebank.config import Settings
+from timebank.db import EVERYWHERE
 from timebank.export import Format
 from timebank.moment import Moment
 
@@ -44,7 +45,7 @@ def verify(slug: str | None) -> None:
 async def verify_all(settings: Settings, slug: str | None = None) -> list[tuple[Community, Report]]:
     """Verify one community, or all of them, telling how far it is."""
     async with opened(settings) as db:
-        async with db.read() as conn:
+        async with db.read(EVERYWHERE) as conn:
             if slug is None:
                 wanted = await communities.every(conn)
             else:
@@ -106,9 +107,9 @@ def export(slug: str, form: str, out: Path | None) -> None:
 
     async def write_to(file: IO[str]) -> None:
         async with opened(settings) as db:
-            async with db.read() as conn:
+            async with db.read(EVERYWHERE) as conn:
                 community = await communities.by_slug(conn, slug)
-            async with db.read() as conn:
+            async with db.look(community.id) as conn:
                 async for line in exports.lines(conn, community, Format(form)):
                     file.write(line + "\n")
 

@@ -6,6 +6,7 @@ import click
 
 from timebank import communities, invitations
 from timebank.cli._common import opened, run, settings_from_environment
+from timebank.db import EVERYWHERE
 from timebank.moment import Moment
 
 
@@ -31,7 +32,7 @@ def create_community(slug: str, name: str, language: str, timezone: str) -> None
     settings = settings_from_environment()
 
     async def work() -> None:
-        async with opened(settings) as db, db.write() as conn:
+        async with opened(settings) as db, db.write(EVERYWHERE) as conn:
             await communities.create(
                 conn,
                 slug=slug,
@@ -61,7 +62,7 @@ def invite_steward(slug: str) -> None:
     settings = settings_from_environment()
 
     async def work() -> str:
-        async with opened(settings) as db, db.write() as conn:
+        async with opened(settings) as db, db.write(EVERYWHERE) as conn:
             community = await communities.by_slug(conn, slug)
             return await invitations.invite_steward(
                 conn, community.id, now=Moment.now(), base_url=settings.base_url

@@ -9,6 +9,7 @@ import click
 
 from timebank import backup as backups
 from timebank import migrate as migrations
+from timebank import rights
 from timebank.backup import BackupError
 from timebank.cli._common import progress, run, settings_from_environment, warn
 from timebank.cli.books import told, verify_all
@@ -20,8 +21,10 @@ from timebank.moment import Moment
 def migrate() -> None:
     """Make the database, or bring it up to date with this version of the program.
 
-    SQLite: a backup is made first, if there is data. PostgreSQL: make one with `timebank backup`,
-    and use the role that owns the tables. It changes nothing when there is nothing to do.
+    SQLite: a backup is made first, if there is data. PostgreSQL: make one with `timebank backup`.
+    There it works as the role of TIMEBANK_OWNER_URL, and leaves the role of TIMEBANK_DATABASE_URL
+    with the rights the program needs and no others; that role is made if it is not there.
+    It changes nothing when there is nothing to do.
 
     \b
     Example:
@@ -48,6 +51,7 @@ def bring_up_to_date(settings: Settings) -> str | None:
         file.touch(mode=0o600)
     before = migrations.current(settings)
     if before == migrations.head():
+        rights.grant(settings)
         return before
     if before is not None and file is not None:
         made = backups.back_up(settings, backups.before(settings, "migrating", Moment.now()))

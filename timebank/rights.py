@@ -1,0 +1,81 @@
+"""What the program may do with each of its tables, and how its role on PostgreSQL comes by it.
+
+A table that is not named here is out of the program's reach on both databases. How the rights are
+enforced is in `ledger.sql.rights`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from sqlalchemy import make_url, text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from ledger.sql import rights
+from ledger.sql.rights import ANY, Rights
+from timebank.config import Settings
+
+_KEPT = Rights()
+_CHANGED = Rights(update=ANY)
+_FORGOTTEN = Rights(update=ANY, delete=True)
+
+RIGHTS: Mapping[str, Rights] = {
+    **rights.LEDGER,
+    "agreement": _KEPT,
+    "alembic_version": Rights(insert=False),
+    "audit": _KEPT,
+    "buddy": _FORGOTTEN,
+    "category": _KEPT,
+    "community": _KEPT,
+    "entry": _CHANGED,
+    "member": _CHANGED,
+    "outbox": _FORGOTTEN,
+    "part": _FORGOTTEN,
+    "person": _FORGOTTEN,
+    "session": _FORGOTTEN,
+    "step": Rights(update=frozenset({"words"})),
+    "tally": _CHANGED,
+    "throttle": _FORGOTTEN,
+    "token": _FORGOTTEN,
+    "verification": _KEPT,
+}
+
+
+def grant(settings: Settings) -> None:
+    """Leave the program's role with these rights and no others, as the owner of the tables.
+
+    The role is made if it is not there, with the password that TIMEBANK_DATABASE_URL gives it. May
+    be done again at any time, also while the program runs. On SQLite, and where the owner and the
+    program are one role, there is nothing to do.
+    """
+    program, owner = make_url(settings.url), make_url(settings.owners_url)
+    if program.get_backend_name() == "postgresql" and program.username != owner.username:
+        asyncio.run(_grant(settings.owners_url, program.username or "", program.password))
+
+
+async def _grant(url: str, role: str, password: str | None) -> None:
+    engine = create_async_engine(url)
+    try:
+        async with engine.begin() as conn:
+            named = await _role(conn, role, password)
+            database = str(await conn.scalar(text("SELECT quote_ident(current_database())")))
+            for statement in rights.grants(RIGHTS, role=named, database=database):
+                await conn.exec_driver_sql(statement)
+    finally:
+        await engine.dispose()
+
+
+async def _role(conn: AsyncConnection, role: str, password: str | None) -> str:
+    """The role's name as it stands in statements; it is made if it is not there yet.
+
+    A superuser also keeps its password in step with the settings.
+    """
+    known = await conn.scalar(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role})
+    mighty = await conn.scalar(text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))
+    if known is None or (mighty and password):
+        verb = "CREATE ROLE %I LOGIN PASSWORD %L" if known is None else "ALTER ROLE %I PASSWORD %L"
+        make = text("SELECT format(:verb ::text, :role ::text, :word ::text)")
+        asked = {"verb": verb, "role": role, "word": password}
+        await conn.exec_driver_sql(str(await conn.scalar(make, asked)))
+    return str(await conn.scalar(text("SELECT quote_ident(:role)"), {"role": role}))
