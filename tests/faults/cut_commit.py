@@ -77,6 +77,9 @@ async def _through_pages(
         line.choose = lambda: None
         found = await holding.look(straight, folder / "scratch")
         people.counts["written_unanswered"] += holding.written(found, people.open)
+        people.wrong += holding.compare(found, people)
+        if people.counts["turned_away"]:
+            people.wrong.append(f"{people.counts['turned_away']} were turned away for no reason")
         await people.settle()
         await application.end(pid, signal.SIGTERM)
         wrong = [*late, *await in_the_end(straight, people, folder)]
@@ -164,6 +167,8 @@ async def _at_the_door(straight: Settings, cut: Settings, chances: Random, folde
             await callers.ledger.drain()
             await behind.stop()
         wrong = [*late, *callers.wrong, *await _compare(front, callers)]
+        if callers.unknown:
+            wrong.append(f"{callers.unknown} did not find out while they waited")
     finally:
         await front.stop()
         await behind.stop()

@@ -104,6 +104,7 @@ def compare(found: Found, people: Neighbours, *, settled: bool = False) -> list[
     `settled`: everything was answered, so what is there is exactly what was acknowledged.
     """
     return [
+        *_denied(found, people),
         *_lost(found, people),
         *_doubled(found),
         *_unasked(found, people, settled=settled),
@@ -120,6 +121,12 @@ def written(found: Found, deeds: Iterable[Deed]) -> int:
         UNDO: lambda id: reversal_id(id) in posted,
     }
     return sum(done[deed.what](deed.entries[0]) for deed in deeds)
+
+
+def _denied(found: Found, people: Neighbours) -> list[str]:
+    """Whoever was told that nothing was written can rely on it."""
+    count = written(found, people.denied)
+    return [f"{count} were told that nothing was written, and it was"] if count else []
 
 
 def _lost(found: Found, people: Neighbours) -> list[str]:

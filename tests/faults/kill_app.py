@@ -58,6 +58,7 @@ async def _kill_again_and_again(
             found = await holding.look(settings, folder / "scratch")
             people.wrong += holding.compare(found, people)
             people.counts["written_unanswered"] += holding.written(found, people.open)
+            people.ask_denied_again()
         pid = await application.start()
         await people.settle()
         await application.end(pid, signal.SIGTERM)

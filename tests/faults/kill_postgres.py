@@ -52,6 +52,7 @@ async def _kill_again_and_again(
             await _go_down_and_up(server, people)
             found = await holding.look(settings, folder / "scratch")
             people.wrong += holding.compare(found, people)
+            people.ask_denied_again()
         await people.settle()
         await application.end(pid, signal.SIGTERM)
         wrong = await in_the_end(settings, people, folder)

@@ -44,8 +44,8 @@ class Neighbours:
     """Everybody on the street, and what they were told.
 
     `told[what]`: the deeds that were acknowledged, by entry. `open`: those that were sent and not
-    answered. `sent`: all entries that anybody ever sent a form about. `wrong`: answers that cannot
-    be, in a sentence each.
+    answered. `denied`: those whose answer was "nothing was written". `sent`: all entries that a
+    form was ever sent about. `wrong`: answers that cannot be, in a sentence each.
     """
 
     street: Street
@@ -55,6 +55,7 @@ class Neighbours:
         default_factory=lambda: {RECORD: {}, APPROVE: {}, UNDO: {}}
     )
     open: list[Deed] = field(default_factory=list)
+    denied: list[Deed] = field(default_factory=list)
     sent: dict[UUID, Deed] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -63,6 +64,7 @@ class Neighbours:
     _to_undo: list[UUID] = field(default_factory=list)
     _browsers: dict[str, httpx2.AsyncClient] = field(default_factory=dict)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+    _asked: set[Deed] = field(default_factory=set)
     _number: int = 0
 
     async def __aenter__(self) -> Neighbours:
@@ -108,16 +110,23 @@ class Neighbours:
 
     async def settle(self) -> None:
         """Have everything answered that is open, and send some of what was answered once more."""
+        self.ask_denied_again()
         for _ in range(200):
             waiting, self.open = self.open, []
             for deed in waiting:
                 await self.do(deed)
+            self.ask_denied_again()
             if not self.open:
                 break
             await asyncio.sleep(0.1)
         for deed in self.open:
             self.wrong.append(f"{deed.what} of {deed.entries} is never answered")
         await self._again()
+
+    def ask_denied_again(self) -> None:
+        """Count those as open, to whom it was said that nothing was written."""
+        self.open += self.denied
+        self.denied.clear()
 
     async def do(self, deed: Deed) -> bool:
         """Send a form; whether it was acknowledged. Raises `TransportError`, and keeps it open."""
@@ -131,18 +140,35 @@ class Neighbours:
             )
         except BaseException as error:
             self.open.append(deed)
+            self._asked.add(deed)
             self.counts["unanswered"] += 1
             if isinstance(error, asyncio.CancelledError):
                 raise httpx2.TransportError("given up") from error
             raise
+        if answer.status_code == 503:
+            await self._not_done(deed, answer)
+            return False
         return self._heard(deed, answer)
 
-    def _heard(self, deed: Deed, answer: httpx2.Response) -> bool:
-        """Note what they were told. 503 is no answer: ask again."""
-        if answer.status_code == 503:
-            self.counts["unknown" if "Refresh" in answer.headers else "turned_away"] += 1
+    async def _not_done(self, deed: Deed, answer: httpx2.Response) -> None:
+        """Nobody knows, and the page says where to look again; or for certain nothing was written.
+
+        Of a form that was sent before without an answer, an earlier one may have been.
+        """
+        if "Refresh" in answer.headers:
+            self.counts["unknown"] += 1
             self.open.append(deed)
-            return False
+            where = answer.headers["Refresh"].partition("url=")[2]
+            again = await self._browsers[deed.by].get(where)
+            if again.status_code not in (200, 503):
+                self.wrong.append(f"looking again after {deed.what}: {_said(again)} {where}")
+        else:
+            self.counts["turned_away"] += 1
+            (self.open if deed in self._asked else self.denied).append(deed)
+        self._asked.add(deed)
+
+    def _heard(self, deed: Deed, answer: httpx2.Response) -> bool:
+        """Note what they were told."""
         where = answer.headers.get("Location", "")
         if answer.status_code != 303 or (
             deed.what == RECORD and not where.endswith(str(deed.entries[0]))

@@ -60,6 +60,7 @@ async def _restart_again_and_again(
             await asyncio.gather(*everyone)
             found = await holding.look(settings, folder / "scratch")
             people.wrong += holding.compare(found, people)
+            people.ask_denied_again()
             if unsaid := holding.written(found, people.open):
                 people.wrong.append(f"{unsaid} were served, and never told")
         await people.settle()

@@ -150,7 +150,7 @@ _STORING = (
             "                if not all(isinstance(verdict, Posted) for "
             "verdict in decision.verdicts):\n                    raise _WrongGuess\n",
             "                if not decision.transfers:\n                    return decision\n",
-            "test_a_short_history_of_three_processes_has_no_anomaly",
+            "test_a_refusal_is_decided_on_what_stands_now",
         ),
         (
             "the answer comes before the commit",
@@ -416,8 +416,8 @@ _THE_DOOR = (
         "timebank/test_replicas",
         (
             "a commit that no standby has is taken for a yes",
-            "                if known.pop(_ALONE, False):\n",
-            "                if known.pop(_ALONE, False) and False:\n",
+            "            if conn.info.pop(_ALONE, False):\n",
+            "            if conn.info.pop(_ALONE, False) and False:\n",
             "test_a_commit_that_stopped_waiting_for_the_standby_is_not_a_yes",
         ),
     ),

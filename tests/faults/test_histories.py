@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+from ledger import Posted
+from ledger.sql import Ledger
 from tests.faults import door, histories
 from tests.faults.door import Told, expect, explained
+from tests.ledger import making
 from timebank.config import Settings
+from timebank.db import Database
 from timebank.entry import State
 
 
@@ -66,3 +70,22 @@ def test_the_rules_of_the_door_in_short() -> None:
     assert expect("undo", (State.RECORDED, False)) == ("refused", (State.RECORDED, False))
     assert expect("undo", (State.APPROVED, True)) == ("done", (State.REVERSED, False))
     assert expect("dispute", (State.APPROVED, True))[0] == "refused"
+
+
+# ── What a crowd meets by chance only ────────────────────────────────────────────────────────────
+
+
+async def test_a_refusal_is_decided_on_what_stands_now(db_settings: Settings) -> None:
+    """What another process gave meanwhile can be spent here, though we remember less."""
+    await histories.begin(db_settings)
+    db = Database(db_settings)
+    ours, theirs = Ledger(db.posting), Ledger(db.posting)
+    poor, rich = histories.TIGHT[0], histories.COMMONS
+    try:
+        for number, (ledger, source, to) in enumerate(
+            ((ours, rich, poor), (ours, poor, rich), (theirs, rich, poor), (ours, poor, rich))
+        ):
+            give = making.entry(number, (source, to, 10))
+            assert isinstance(await ledger.post(histories.COMMUNITY, give, making.NOON), Posted)
+    finally:
+        await db.stop()

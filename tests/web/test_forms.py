@@ -10,9 +10,8 @@ import pytest
 from starlette.datastructures import FormData, QueryParams, UploadFile
 
 from ledger import Minutes
-from ledger.errors import NotPositive
+from ledger.errors import Busy, NotPositive
 from timebank.entry import Kind
-from ledger.errors import Busy
 from timebank.errors import DayAhead
 from web.forms import Form
 
