@@ -4,9 +4,9 @@ docs/ledger.md describes every field and every rule; `verifier/verify_books.py` 
 page alone. There are no names and no words in it: ids, minutes, days, moments and hashes. A book is
 spelled in one way only, so the same book gives the same bytes.
 
-Write `opening`, then `account` for each account in the order of ids, then `transfer` for each row in
-the order of numbers, then `closing`. The lines carry no line ends. What was put into the database by
-hand is written as it is, so that whoever reads the lines finds it.
+Write `opening`, then `account` for each account in the order of ids, then `transfer` for each row
+in the order of numbers, then `closing`. The lines carry no line ends. What was put into the
+database by hand is written as it is, so that whoever reads the lines finds it.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ holds are the same, entry by entry, and that nobody changed the words afterwards
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -154,19 +154,21 @@ async def verify(
     community: UUID,
     *,
     now: Moment,
+    anchors: Iterable[tuple[int, bytes]] = (),
     progress: Progress | None = None,
     long: int = LONG,
 ) -> Report:
     """Prove a community's books in one unchanging picture of them, and keep the outcome.
 
-    The ledger re-adds and re-hashes its journal, up to the heads that earlier verifications noted.
+    The ledger re-adds and re-hashes its journal, and holds it against the heads that earlier
+    verifications noted, and against `anchors` that were noted outside of the database.
     Then each entry is compared with what was posted for it, its words with the commitment in the
     journal (unless they were erased), and each tally with what it should be. A journal of `long`
     transfers or more is compared by a second process at the same time. Memory grows with the
     accounts, not with the journal. People go on working meanwhile. Raises `NoJournal`.
     """
     async with db.read(community) as conn:
-        anchors = await _anchors(conn, community)
+        anchors = [*anchors, *await _anchors(conn, community)]
         head = await read.head(conn, community)
     told = _Told(progress, head.seq)
     if head.seq < long:

@@ -117,7 +117,7 @@ class Database:
             primary = Servers(settings.url).primary
             self._writer = self._reader = _postgres_engine(primary, pool_size=10, ping=True)
             self._poster = _postgres_engine(
-                primary, pool_size=4, ping=False, plan_cache_mode="force_generic_plan"
+                primary, pool_size=4, ping=False, plan_cache_mode="force_generic_plan", random_page_cost="1.1"
             )
             if settings.replica_url:
                 standby = Servers(settings.replicas_url).standby

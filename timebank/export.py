@@ -1,6 +1,7 @@
-"""Taking the journal out: a table for spreadsheets, or plain text for other accounting programs.
+"""Taking the journal out: for spreadsheets, for other accounting programs, for other verifiers.
 
-`hledger` and `beancount` then add everything up by themselves and compare with our balances.
+`hledger` and `beancount` then add everything up by themselves and compare with our balances. The
+book is all that the chain covers, without a name or a word, for verifiers that others write.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.export import Beancount, Hledger
 from ledger.minutes import Minutes
+from ledger.sql import book as stored_book
 from ledger.sql import read
 from ledger.transfer import PostedTransfer
 from timebank.communities import Community, categories
@@ -52,6 +54,7 @@ class Format(StrEnum):
     CSV = "csv"
     HLEDGER = "hledger"
     BEANCOUNT = "beancount"
+    BOOK = "book"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +70,13 @@ async def lines(conn: AsyncConnection, community: Community, form: Format) -> As
     """The whole journal of a community, line by line, without line ends.
 
     One unchanging picture of the books: this has to come first in its transaction. Amounts are
-    whole minutes. Names of members are in it, so the file is as private as the book itself.
+    whole minutes. Names of members are in it, so the file is as private as the book itself; only
+    `Format.BOOK` has none, nor any words.
     """
+    if form is Format.BOOK:
+        async for line in stored_book.lines(conn, community.id):
+            yield line
+        return
     await read.snapshot(conn)
     if form is Format.CSV:
         rows = _csv(conn, community)

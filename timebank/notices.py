@@ -94,15 +94,10 @@ async def application_refused(
 
 async def applied(conn: AsyncConnection, community: UUID, name: str, *, now: Moment) -> None:
     """Somebody would like to join: to the coordinators."""
-    query = select(members.c.id).where(
-        members.c.community_id == community,
-        members.c.status == Status.ACTIVE.value,
-        members.c.role.in_([Role.COORDINATOR.value, Role.STEWARD.value]),
-    )
     await _to_members(
         conn,
         community,
-        [row.id for row in await conn.execute(query)],
+        await _coordinators(conn, community),
         N_("{name} would like to join {community}"),
         N_("{name} has asked to join. You can welcome them in your inbox."),
         name=name,
@@ -144,6 +139,64 @@ async def known_already(
         ),
         path="/sign-in",
         now=now,
+    )
+
+
+async def anchored(
+    conn: AsyncConnection,
+    here: communities.Community,
+    *,
+    whole: str,
+    on_paper: str,
+    ids: Iterable[UUID],
+    now: Moment,
+) -> int:
+    """Where the books stand, to the coordinators, under these ids; to how many of them.
+
+    `whole` is the anchor with all its digits, `on_paper` the short form.
+    """
+    coordinators = await _coordinators(conn, here.id)
+    readers = _distinct(await _readers(conn, here.id, coordinators), set(coordinators))
+    mails = [
+        _anchor_mail(here, reader, whole, on_paper, id, now)
+        for reader, id in zip(readers, ids, strict=False)
+    ]
+    await outbox.put_many(conn, mails, now=now)
+    return len(mails)
+
+
+def _anchor_mail(
+    here: communities.Community, reader: Reader, whole: str, on_paper: str, id: UUID, now: Moment
+) -> Mail:
+    _ = translations(reader.language).gettext
+    facts = {
+        "name": reader.name,
+        "community": here.name,
+        "day": format_day(now.day_in(here.timezone), reader.language),
+        "seal": on_paper,
+        "command": f"timebank verify --community {here.slug} --anchor {whole}",
+    }
+    body = _(
+        "Hello {name},\n\n"
+        "this is the seal of our books on {day}. It stands for every line written so far:\n\n"
+        "    {seal}\n\n"
+        "Please keep it: leave this mail where it is, or print it and put it into a folder. There "
+        "is nothing else to do. As long as somebody outside of the computer has a seal, nobody can "
+        "change, remove or rewrite anything before it without being found out, not even whoever "
+        "runs the computer. That is why all of you get one, once a month.\n\n"
+        "If there is ever a doubt, whoever runs this installation can hold the books against it:"
+        "\n\n    {command}\n\n"
+        "The page of our books shows the latest seal:"
+    )
+    subject = _("{community}: the seal of our books")
+    return Mail(
+        reader.email,
+        reader.name,
+        subject.format(**facts),
+        body.format(**facts),
+        f"/c/{here.slug}/books",
+        here.id,
+        id,
     )
 
 
@@ -273,6 +326,15 @@ def _entry_mail(here: communities.Community, one: EntryNews, reader: Reader) -> 
         f"/c/{here.slug}/entries/{entry.id}",
         here.id,
     )
+
+
+async def _coordinators(conn: AsyncConnection, community: UUID) -> list[UUID]:
+    query = select(members.c.id).where(
+        members.c.community_id == community,
+        members.c.status == Status.ACTIVE.value,
+        members.c.role.in_([Role.COORDINATOR.value, Role.STEWARD.value]),
+    )
+    return [row.id for row in await conn.execute(query)]
 
 
 def _names(parts: Sequence[Any]) -> str:

@@ -39,6 +39,7 @@ class Mail:
     """One mail to one address, its words already in the reader's language.
 
     `path` is where on our own site it leads; the address of the site is put before it on sending.
+    With an `id` of its own, a mail cannot be written twice: the second raises `IntegrityError`.
     """
 
     to_address: str
@@ -47,6 +48,7 @@ class Mail:
     body: str
     path: str = ""
     community: UUID | None = None
+    id: UUID | None = None
 
 
 async def put_many(conn: AsyncConnection, mails: Sequence[Mail], *, now: Moment) -> None:
@@ -55,7 +57,7 @@ async def put_many(conn: AsyncConnection, mails: Sequence[Mail], *, now: Moment)
         return
     rows = [
         {
-            "id": now.new_id(),
+            "id": mail.id or now.new_id(),
             "community_id": mail.community,
             "to_address": mail.to_address,
             "to_name": mail.to_name,

@@ -28,7 +28,7 @@ import tempfile
 import uuid
 from datetime import date
 from hashlib import sha256
-from typing import IO, Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import IO, Any, Callable, Dict, Iterable, Iterator, Tuple
 
 VERSION = 1
 MOST_FINDINGS = 100
@@ -57,7 +57,7 @@ def _number(value: Any) -> int:
     return value
 
 
-def _number_or_none(value: Any) -> Optional[int]:
+def _number_or_none(value: Any) -> int | None:
     return None if value is None else _number(value)
 
 
@@ -71,7 +71,7 @@ def _id(value: Any) -> bytes:
     return found.bytes
 
 
-def _id_or_none(value: Any) -> Optional[bytes]:
+def _id_or_none(value: Any) -> bytes | None:
     return None if value is None else _id(value)
 
 
@@ -100,7 +100,7 @@ def _kind(value: Any) -> str:
 
 Reader = Callable[[Any], Any]
 
-LINES: Dict[str, Dict[str, Reader]] = {
+LINES: dict[str, dict[str, Reader]] = {
     "book": {
         "is": _kind,
         "version": _number,
@@ -169,11 +169,12 @@ def _read(line: bytes) -> Fields:
     if readers is None or list(said) != list(readers):
         raise Unreadable("it has other fields than a line of a book")
     fields: Fields = {}
-    for name, reader in readers.items():
-        try:
+    name = ""
+    try:
+        for name, reader in readers.items():
             fields[name] = reader(said[name])
-        except Unreadable as error:
-            raise Unreadable("{} {}".format(name, error)) from None
+    except Unreadable as error:
+        raise Unreadable(f"{name} {error}") from None
     return fields
 
 
@@ -233,24 +234,24 @@ class Account:
 class Verification:
     """Everything that is known after some lines of a book."""
 
-    def __init__(self, anchors: Iterable[Anchor], reversed_ids: Set[bytes]) -> None:
-        self.findings: List[str] = []
+    def __init__(self, anchors: Iterable[Anchor], reversed_ids: set[bytes]) -> None:
+        self.findings: list[str] = []
         self.found = 0
         self.community = b""
-        self.head: Tuple[int, bytes, int] = (0, b"", 0)
+        self.head: tuple[int, bytes, int] = (0, b"", 0)
         self.seq = 0
         self.hash = b""
-        self.at: Optional[int] = None
+        self.at: int | None = None
         self.transfers = 0
-        self.accounts: Dict[bytes, Account] = {}
+        self.accounts: dict[bytes, Account] = {}
         self.stage = "book"
-        self.anchors: Dict[int, List[str]] = {}
+        self.anchors: dict[int, list[str]] = {}
         for seq, digits in anchors:
             self.anchors.setdefault(seq, []).append(digits)
-        self.entry: List[Fields] = []
+        self.entry: list[Fields] = []
         self.wanted = reversed_ids
-        self.originals: Dict[bytes, List[Move]] = {}
-        self.undone: Set[bytes] = set()
+        self.originals: dict[bytes, list[Move]] = {}
+        self.undone: set[bytes] = set()
 
     @property
     def sound(self) -> bool:
@@ -271,12 +272,12 @@ class Verification:
         try:
             fields = _read(line)
         except Unreadable as error:
-            self.note("Line {} of the file cannot be read: {}.".format(number, error))
+            self.note(f"Line {number} of the file cannot be read: {error}.")
             return
         kind = fields["is"]
         stages = list(LINES)
         if stages.index(kind) < stages.index(self.stage) or self.stage == "end" or kind == "book":
-            self.note("Line {} of the file is out of place.".format(number))
+            self.note(f"Line {number} of the file is out of place.")
         self.stage = kind
         if kind == "account":
             self._take_account(fields)
@@ -295,27 +296,25 @@ class Verification:
             self._check_account(account)
             total += account.said["balance"]
         if total != 0:
-            self.note("All balances together are {} minutes, and should be 0.".format(total))
+            self.note(f"All balances together are {total} minutes, and should be 0.")
         self._check_head(self.head)
         for seq in sorted(self.anchors):
             if seq > self.seq:
                 self.note(
-                    "Transfer {} was noted in an anchor, and the journal ends at {}: its end was "
-                    "cut off.".format(seq, self.seq)
+                    f"Transfer {seq} was noted in an anchor, and the journal ends at {self.seq}: "
+                    "its end was cut off."
                 )
             else:
-                self.note("Transfer {} was noted in an anchor, and is missing.".format(seq))
+                self.note(f"Transfer {seq} was noted in an anchor, and is missing.")
 
-    def below_floor(self) -> List[str]:
+    def below_floor(self) -> list[str]:
         """A sentence for each account that is under its floor now; no fault."""
         return [
-            "Account {} stands at {}, below its floor of {}: by an override, or because the floor "
-            "was raised. That is no fault.".format(
-                uuid.UUID(bytes=id), account.said["balance"], account.said["floor"]
-            )
+            f"Account {uuid.UUID(bytes=id)} stands at {account.said['balance']} minutes, below its "
+            f"floor of {account.said['floor']}: by an override, or because the floor was raised. "
+            "That is no fault."
             for id, account in sorted(self.accounts.items())
-            if account.said["floor"] is not None
-            and account.said["balance"] < account.said["floor"]
+            if account.said["floor"] is not None and account.said["balance"] < account.said["floor"]
         ]
 
     def _take_first(self, line: bytes) -> None:
@@ -327,14 +326,13 @@ class Verification:
             raise NotABook("This is not the book of a time bank.")
         if said.get("version") != VERSION:
             raise NotABook(
-                "This book is written in version {} of the format; this program knows {}.".format(
-                    said.get("version"), VERSION
-                )
+                f"This book is written in version {said.get('version')} of the format; this "
+                f"program knows {VERSION}."
             )
         try:
             fields = _read(line)
         except Unreadable as error:
-            self.note("Line 1 of the file cannot be read: {}.".format(error))
+            self.note(f"Line 1 of the file cannot be read: {error}.")
             return
         self.community = fields["community"]
         self.head = (fields["seq"], fields["hash"], fields["posted_at"])
@@ -343,22 +341,22 @@ class Verification:
 
     def _take_account(self, said: Fields) -> None:
         if said["id"] in self.accounts:
-            self.note("Account {} stands in the book twice.".format(uuid.UUID(bytes=said["id"])))
+            self.note(f"Account {uuid.UUID(bytes=said['id'])} stands in the book twice.")
         self.accounts[said["id"]] = Account(said)
 
     def _take_transfer(self, row: Fields) -> None:
         self.transfers += 1
         seq = row["seq"]
         if seq != self.seq + 1:
-            self.note("Transfer {} is missing.".format(self.seq + 1))
+            self.note(f"Transfer {self.seq + 1} is missing.")
         if row["previous"] != self.hash:
-            self.note("Transfer {} does not follow on from the one before it.".format(seq))
+            self.note(f"Transfer {seq} does not follow on from the one before it.")
         if row["hash"] != digest(self.community, row):
-            self.note("Transfer {} is not what was posted: its hash does not fit.".format(seq))
+            self.note(f"Transfer {seq} is not what was posted: its hash does not fit.")
         if self.at is not None and row["posted_at"] < self.at:
-            self.note("Transfer {} was posted before the one before it.".format(seq))
+            self.note(f"Transfer {seq} was posted before the one before it.")
         if row["minutes"] < 1 or row["source"] == row["destination"]:
-            self.note("Transfer {} moves nothing from one account to another.".format(seq))
+            self.note(f"Transfer {seq} moves nothing from one account to another.")
         self._check_anchors(seq, row["hash"])
         self._check_place(row)
         self._add(row, "source", -row["minutes"])
@@ -370,16 +368,14 @@ class Verification:
             self.note("The first and the last line of the file name different ends.")
         for kind, counted in (("accounts", len(self.accounts)), ("transfers", self.transfers)):
             if said[kind] != counted:
-                self.note(
-                    "{} {} are stored, and {} are in the book.".format(said[kind], kind, counted)
-                )
+                self.note(f"{said[kind]} {kind} are stored, and {counted} are in the book.")
 
     def _check_anchors(self, seq: int, found: bytes) -> None:
         for digits in self.anchors.pop(seq, []):
             if not found.hex().startswith(digits):
                 self.note(
-                    "Transfer {} is not the one noted in the anchor {}:{}: the journal was written "
-                    "anew from there, or from before.".format(seq, seq, digits)
+                    f"Transfer {seq} is not the one noted in the anchor {seq}:{digits}: "
+                    "the journal was written anew from there, or from before."
                 )
 
     def _check_place(self, row: Fields) -> None:
@@ -389,7 +385,7 @@ class Verification:
         shared = ("occurred_on", "posted_at", "reverses", "commitment")
         differs = any(row[name] != self.entry[0][name] for name in shared) if self.entry else False
         if row["position"] != len(self.entry) + 1 or differs:
-            self.note("Transfer {} is not in its place in its entry.".format(row["seq"]))
+            self.note(f"Transfer {row['seq']} is not in its place in its entry.")
         self.entry.append(row)
 
     def _entry_ends(self) -> None:
@@ -397,17 +393,16 @@ class Verification:
         if not self.entry:
             return
         first, rows = self.entry[0], self.entry
+        seq = first["seq"]
         moves = [(row["source"], row["destination"], row["minutes"]) for row in rows]
         self.entry = []
         reverses = first["reverses"]
         if reverses is not None:
             back = [(to, by, minutes) for by, to, minutes in self.originals.get(reverses, ())]
             if not back or moves != back[::-1]:
-                self.note(
-                    "Transfer {} does not move back what it says it reverses.".format(first["seq"])
-                )
+                self.note(f"Transfer {seq} does not move back what it says it reverses.")
             if reverses in self.undone:
-                self.note("Transfer {} reverses what was reversed before.".format(first["seq"]))
+                self.note(f"Transfer {seq} reverses what was reversed before.")
             self.undone.add(reverses)
         if first["entry"] in self.wanted:
             self.originals[first["entry"]] = moves
@@ -415,23 +410,22 @@ class Verification:
     def _add(self, row: Fields, side: str, minutes: int) -> None:
         """Add a transfer to one of its two accounts, and compare with what the row says."""
         account = self.accounts.get(row[side])
-        name = uuid.UUID(bytes=row[side])
+        name, seq = uuid.UUID(bytes=row[side]), row["seq"]
         if account is None:
-            self.note("Account {} of transfer {} is not in the book.".format(name, row["seq"]))
+            self.note(f"Account {name} of transfer {seq} is not in the book.")
             return
         account.lines += 1
         account.balance += minutes
-        if row[side + "_line"] != account.lines:
+        line, left = row[side + "_line"], row[side + "_balance"]
+        if line != account.lines:
             self.note(
-                "Transfer {} is line {} of account {}, and should be line {}.".format(
-                    row["seq"], row[side + "_line"], name, account.lines
-                )
+                f"Transfer {seq} is line {line} of account {name}, and should be line "
+                f"{account.lines}."
             )
-        if row[side + "_balance"] != account.balance:
+        if left != account.balance:
             self.note(
-                "Transfer {} leaves account {} at {} minutes, and should leave it at {}.".format(
-                    row["seq"], name, row[side + "_balance"], account.balance
-                )
+                f"Transfer {seq} leaves account {name} at {left} minutes, and should leave it at "
+                f"{account.balance}."
             )
 
     def _check_account(self, account: Account) -> None:
@@ -439,24 +433,18 @@ class Verification:
         name = uuid.UUID(bytes=said["id"])
         if said["balance"] != account.balance:
             self.note(
-                "Account {} stands at {} minutes, and its lines add up to {}.".format(
-                    name, said["balance"], account.balance
-                )
+                f"Account {name} stands at {said['balance']} minutes, and its lines add up to "
+                f"{account.balance}."
             )
         if said["lines"] != account.lines:
-            self.note(
-                "Account {} counts {} lines, and has {}.".format(
-                    name, said["lines"], account.lines
-                )
-            )
+            self.note(f"Account {name} counts {said['lines']} lines, and has {account.lines}.")
 
-    def _check_head(self, head: Tuple[int, bytes, int]) -> None:
+    def _check_head(self, head: tuple[int, bytes, int]) -> None:
         seq, ends, at = head
         if (seq, ends) != (self.seq, self.hash) or (self.at is not None and at != self.at):
             self.note(
-                "The journal ends at {}:{}, and its head says {}:{}.".format(
-                    self.seq, self.hash.hex()[:20], seq, ends.hex()[:20]
-                )
+                f"The journal ends at {self.seq}:{self.hash.hex()[:20]}, and its head says "
+                f"{seq}:{ends.hex()[:20]}."
             )
 
 
@@ -472,7 +460,7 @@ def anchor(text: str) -> Anchor:
     if len(digits) % 2 or not FEWEST_DIGITS <= len(digits) <= 64:
         raise ValueError(
             "An anchor has 16 to 64 digits after the colon, and an even number of them; this one "
-            "has {}.".format(len(digits))
+            f"has {len(digits)}."
         )
     return int(found.group(1)), digits
 
@@ -483,7 +471,7 @@ def verify(lines: Callable[[], Iterable[bytes]], anchors: Iterable[Anchor] = ())
     First for what is reversed, so that of all the entries only those are remembered the second
     time. Raises `NotABook`.
     """
-    reversed_ids: Set[bytes] = set()
+    reversed_ids: set[bytes] = set()
     for line in lines():
         if b'"reverses":"' in line:
             try:
@@ -511,27 +499,25 @@ def _lines_of(file: IO[bytes]) -> Iterator[bytes]:
         yield line
 
 
-def _told(verification: Verification, anchors: List[Anchor]) -> Iterator[str]:
+def _told(verification: Verification, anchors: list[Anchor]) -> Iterator[str]:
     """The outcome in sentences, the last one saying whether the book is sound."""
     yield from verification.below_floor()
     yield from verification.findings
     if verification.found > len(verification.findings):
-        yield "And {} more.".format(verification.found - len(verification.findings))
+        yield f"And {verification.found - len(verification.findings)} more."
     if not verification.sound:
-        yield "NOT SOUND: {} findings.".format(verification.found)
+        yield f"NOT SOUND: {verification.found} findings."
         return
     if not anchors:
         yield (
             "No anchor was given: an end that was cut off, or a journal written anew from some "
             "transfer on, cannot be seen without one."
         )
-    yield "SOUND: {} transfers, {} accounts, {} anchors; community {}; ends at {}:{}".format(
-        verification.transfers,
-        len(verification.accounts),
-        len(anchors),
-        uuid.UUID(bytes=verification.community),
-        verification.seq,
-        verification.hash.hex(),
+    community = uuid.UUID(bytes=verification.community)
+    yield (
+        f"SOUND: {verification.transfers} transfers, {len(verification.accounts)} accounts, "
+        f"{len(anchors)} anchors; community {community}; "
+        f"ends at {verification.seq}:{verification.hash.hex()}"
     )
 
 
@@ -542,7 +528,7 @@ def _argument(text: str) -> Anchor:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def main(arguments: Optional[List[str]] = None) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Verify the file named on the command line, say what was found, answer the exit code."""
     parser = argparse.ArgumentParser(description="Verify the exported book of a time bank.")
     parser.add_argument("file", nargs="?", help="the exported book; otherwise standard input")

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from timebank import books, policy
+from timebank.anchors import Anchor
 from web.pages import database, gettext, here, look, now, page, see_other
 
 
@@ -20,6 +21,7 @@ async def show(request: Request) -> Response:
         request,
         "books/show.html",
         overview=overview,
+        seal=Anchor(overview.head_seq, overview.head_hash),
         accounts=accounts,
         coordinates=coordinates,
     )

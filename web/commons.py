@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from timebank import agreements, policy
+from timebank import agreements, anchors, policy
 from web.pages import here, look, now, page, words
 from web.statement import lines, read_asked
 from web.stories import Teller
@@ -17,6 +17,7 @@ async def show(request: Request) -> Response:
     form, asked = read_asked(request)
     async with look(request) as conn:
         found = await lines(conn, request, at.community.commons_id, asked)
+        seal = await anchors.current(conn, at.community.id)
         terms = (await agreements.current(conn, at.community.id)).terms
     left = None if terms.commons_floor is None else found.balance - terms.commons_floor
     return page(
@@ -24,6 +25,7 @@ async def show(request: Request) -> Response:
         "commons/show.html",
         status=200 if form.ok else 422,
         statement=found,
+        seal=seal,
         terms=terms,
         left=left,
         form=form,

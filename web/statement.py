@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from timebank import statements
+from timebank import anchors, statements
 from timebank.statements import StatementPage
 from web.forms import Form
 from web.pages import gettext, here, look, now, page, path_id, words
@@ -105,12 +105,14 @@ async def _statement_page(request: Request, account_id: UUID) -> Response:
     form, asked = read_asked(request)
     async with look(request) as conn:
         found = await lines(conn, request, account_id, asked)
+        seal = await anchors.current(conn, at.community.id)
     mine = account_id == at.me.account_id
     return page(
         request,
         "statement/show.html",
         status=200 if form.ok else 422,
         statement=found,
+        seal=seal,
         account_id=account_id,
         mine=mine,
         is_commons=account_id == at.community.commons_id,

@@ -4,6 +4,7 @@
     store    opens, posts, closes: the only code that writes these tables
     read     balances, statements, pages and the journal itself
     raw      statements past SQLAlchemy's types, where each microsecond counts
+    book     takes all of it out, for verifiers that others write
     verify   re-adds and re-hashes everything, on a path of its own
     tables   what is stored; `types` what columns may hold; `guards` what the database refuses
 

@@ -30,8 +30,8 @@ async def verify(
     """Re-add and re-hash a community's books, in one unchanging picture of them.
 
     Has to come first in its transaction (see `read.snapshot`). Postings go on meanwhile and are
-    not seen. `anchors` are (seq, hash) pairs noted earlier. Memory grows with the accounts, not
-    with the journal. Raises `NoJournal`.
+    not seen. `anchors` are (seq, hash) pairs noted earlier, as `Proof` takes them. Memory grows
+    with the accounts, not with the journal. Raises `NoJournal`.
     """
     await read.snapshot(conn)
     head = await read.head(conn, community)

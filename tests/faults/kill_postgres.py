@@ -17,7 +17,7 @@ from pathlib import Path
 from random import Random
 
 from tests.faults import holding, street
-from tests.faults.application import Application, served
+from tests.faults.application import served
 from tests.faults.kill_app import in_the_end
 from tests.faults.neighbours import Neighbours, everybody
 from tests.faults.plan import Fault, Outcome
@@ -56,7 +56,8 @@ async def _kill_again_and_again(
         await people.settle()
         await application.end(pid, signal.SIGTERM)
         wrong = await in_the_end(settings, people, folder)
-        wrong += _broke(application)
+        if wrong:
+            wrong.append(application.last_words())
     return Outcome({"acknowledged": people.acknowledged, **people.counts}, tuple(wrong))
 
 
@@ -76,12 +77,6 @@ async def _go_down_and_up(server: Killable, people: Neighbours) -> None:
     people.counts["recovery_milliseconds"] += round(1000 * (time.monotonic() - began))
     people.stopping = True
     await asyncio.gather(*everyone)
-
-
-def _broke(application: Application) -> list[str]:
-    """What the application logged as something nobody foresaw."""
-    said = application.last_words()
-    return [f"the application says: {said}"] if "Traceback" in said else []
 
 
 FAULTS = (Fault("kill-postgres", "kills", 15, 1_000, trial, parts=3),)

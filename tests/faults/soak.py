@@ -8,7 +8,7 @@
 
 The report is a JSON file that is written after each trial, so a run may be stopped at any time;
 several runs may add to one report at the same time. Each trial has a new seed, which is printed.
-Two cores do nothing here that one does not: run two soaks with different names instead.
+A soak runs one trial at a time: for more cores start more of them.
 """
 
 from __future__ import annotations

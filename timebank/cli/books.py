@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
 import click
 
-from timebank import books, communities
+from timebank import anchors, books, communities
 from timebank import export as exports
+from timebank.anchors import Anchor, NotAnAnchor
 from timebank.books import Report
 from timebank.cli._common import opened, progress, run, settings_from_environment
 from timebank.communities import Community
@@ -21,19 +23,34 @@ from timebank.moment import Moment
 
 @click.command()
 @click.option("--community", "slug", help="Only this one; otherwise all.")
-def verify(slug: str | None) -> None:
+@click.option(
+    "--anchor",
+    "noted",
+    multiple=True,
+    metavar="SEQ:HASH",
+    callback=lambda _context, _option, texts: _anchors(texts),
+    help="A number and a hash noted elsewhere, at least 16 digits of it; may be repeated.",
+)
+def verify(slug: str | None, noted: tuple[Anchor, ...]) -> None:
     """Prove the books: re-add every balance, re-hash every transfer, compare with the entries.
 
     People may go on working meanwhile. The result is kept and shown on the page "our books".
     Exit code 1 means that something does not add up; then keep the data as it is, and look.
 
+    Each of us can note how the last line ends, SEQ:HASH, from the monthly mail or a printed
+    statement. Held against such an anchor, the books also show whether their end was cut off, or
+    everything written anew. An anchor belongs to one community.
+
     \b
     Examples:
       timebank verify
       timebank verify --community riverside
+      timebank verify --community riverside --anchor "1234:ab12 cd34 ef56 7890 abcd"
     """
+    if noted and slug is None:
+        raise click.UsageError("An anchor belongs to one community: name it with --community.")
     settings = settings_from_environment()
-    reports = run(verify_all(settings, slug))
+    reports = run(verify_all(settings, slug, noted))
     if not reports:
         click.echo("There is no community yet, so there are no books to verify.")
     for community, report in reports:
@@ -42,7 +59,16 @@ def verify(slug: str | None) -> None:
         raise click.exceptions.Exit(1)
 
 
-async def verify_all(settings: Settings, slug: str | None = None) -> list[tuple[Community, Report]]:
+def _anchors(texts: Iterable[str]) -> tuple[Anchor, ...]:
+    try:
+        return tuple(anchors.parse(text) for text in texts)
+    except NotAnAnchor as error:
+        raise click.BadParameter(str(error)) from None
+
+
+async def verify_all(
+    settings: Settings, slug: str | None = None, noted: Iterable[Anchor] = ()
+) -> list[tuple[Community, Report]]:
     """Verify one community, or all of them, telling how far it is."""
     async with opened(settings) as db:
         async with db.read(EVERYWHERE) as conn:
@@ -57,6 +83,7 @@ async def verify_all(settings: Settings, slug: str | None = None) -> list[tuple[
                     db,
                     community.id,
                     now=Moment.now(),
+                    anchors=[(anchor.seq, anchor.hash) for anchor in noted],
                     progress=progress(f"Verifying {community.slug}"),
                 ),
             )
@@ -72,7 +99,7 @@ def told(community: Community, report: Report) -> str:
     if report.sound:
         return (
             f"{community.slug}: sound. {counted}; all balances together are 0:00; "
-            f"head {report.seq} {report.hash.hex()[:16]}."
+            f"ends at {Anchor(report.seq, report.hash)}"
         )
     findings = "\n".join(f"  {finding}" for finding in report.findings)
     return f"{community.slug}: NOT SOUND. {counted}; {report.found} findings:\n{findings}"
@@ -85,7 +112,8 @@ def told(community: Community, report: Report) -> str:
     "form",
     type=click.Choice([str(form) for form in Format]),
     required=True,
-    help="csv for spreadsheets; hledger or beancount to have the sums checked elsewhere.",
+    help="csv for spreadsheets; hledger or beancount to have the sums checked elsewhere; book to "
+    "have everything checked, hashes included.",
 )
 @click.option(
     "--out",
@@ -95,13 +123,15 @@ def told(community: Community, report: Report) -> str:
 def export(slug: str, form: str, out: Path | None) -> None:
     """Write the whole journal of the community SLUG, in minutes.
 
-    Names of members are in it: treat the file like the book itself.
+    Names of members are in it: treat the file like the book itself. Only the format `book` has
+    no names and no words: give it to whoever wants to prove the books without trusting us.
 
     \b
     Examples:
       timebank export riverside --format csv --out riverside.csv
       timebank export riverside --format hledger | hledger -f - balance
       timebank export riverside --format beancount --out r.beancount && bean-check r.beancount
+      timebank export riverside --format book | python3 verifier/verify_books.py
     """
     settings = settings_from_environment()
 
