@@ -138,7 +138,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_file_named_in_the_docs_is_there(page: Path) -> None:
     named = re.findall(
-        r"`((?:ledger|timebank|web|docs|tests|migrations)/[\w/.*-]+)`", page.read_text()
+        r"`((?:ledger|timebank|web|docs|tests|migrations|verifier)/[\w/.*-]+)`", page.read_text()
     )
     for path in named:
         assert list(ROOT.glob(path.rstrip("/"))), path

@@ -66,6 +66,11 @@ _POSTGRES = {
 }
 
 
+# Postings ask the same few statements, each for a few rows by their keys: planned once, and as on a
+# disk whose rows are anywhere near.
+_POSTING = {"plan_cache_mode": "force_generic_plan", "random_page_cost": "1.1"}
+
+
 class Everywhere(Enum):
     """The type of `EVERYWHERE`."""
 
@@ -116,9 +121,7 @@ class Database:
         else:
             primary = Servers(settings.url).primary
             self._writer = self._reader = _postgres_engine(primary, pool_size=10, ping=True)
-            self._poster = _postgres_engine(
-                primary, pool_size=4, ping=False, plan_cache_mode="force_generic_plan", random_page_cost="1.1"
-            )
+            self._poster = _postgres_engine(primary, pool_size=4, ping=False, more=_POSTING)
             if settings.replica_url:
                 standby = Servers(settings.replicas_url).standby
                 replicas = _postgres_engine(standby, pool_size=10, ping=True, patience=1)
@@ -274,12 +277,12 @@ def _postgres_engine(
     pool_size: int,
     ping: bool,
     patience: float = 10,
-    **more: str,
+    more: Mapping[str, str] | None = None,
 ) -> AsyncEngine:
     """An engine for PostgreSQL, on whose connections it is noted when a commit stands alone."""
     engine = create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=lambda: connect(_POSTGRES | more),
+        async_creator=lambda: connect({**_POSTGRES, **(more or {})}),
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=patience,

@@ -244,6 +244,7 @@ class Verification:
         self.at: int | None = None
         self.transfers = 0
         self.accounts: dict[bytes, Account] = {}
+        self.last_id = b""
         self.stage = "book"
         self.anchors: dict[int, list[str]] = {}
         for seq, digits in anchors:
@@ -340,8 +341,10 @@ class Verification:
         self._check_anchors(0, self.hash)
 
     def _take_account(self, said: Fields) -> None:
-        if said["id"] in self.accounts:
-            self.note(f"Account {uuid.UUID(bytes=said['id'])} stands in the book twice.")
+        if said["id"] <= self.last_id:
+            name = uuid.UUID(bytes=said["id"])
+            self.note(f"Account {name} is out of order, or stands in the book twice.")
+        self.last_id = said["id"]
         self.accounts[said["id"]] = Account(said)
 
     def _take_transfer(self, row: Fields) -> None:

@@ -83,7 +83,7 @@ async def accounts(
 ) -> dict[UUID, Account]:
     """The accounts with these ids, locked until the transaction ends, or only looked at."""
     statement = _AND_LOCK if lock else _ACCOUNTS
-    found = await _ask(conn, "fetch", statement, community, sorted(ids))
+    found = await ask(conn, "fetch", statement, community, sorted(ids))
     return {account.id: account for account in map(_account, found)}
 
 
@@ -94,7 +94,7 @@ async def posted(
 
     In no order, and a row may come twice.
     """
-    found = await _ask(conn, "fetch", _POSTED, community, list(ids), list(reversed_ids))
+    found = await ask(conn, "fetch", _POSTED, community, list(ids), list(reversed_ids))
     return [_row(values) for values in found]
 
 
@@ -109,7 +109,7 @@ async def write(conn: AsyncConnection, state: State, decision: Decision) -> bool
     was = [state.accounts[account.id] for account in moved]
     rows = decision.transfers
     try:
-        appended = await _ask(
+        appended = await ask(
             conn,
             "fetchval",
             _WRITE,
@@ -148,7 +148,7 @@ async def write(conn: AsyncConnection, state: State, decision: Decision) -> bool
     return bool(appended == len(decision.transfers))
 
 
-async def _ask(conn: AsyncConnection, method: str, statement: str, *values: object) -> Any:
+async def ask(conn: AsyncConnection, method: str, statement: str, *values: object) -> Any:
     """Ask the driver's own connection. Raises `ConnectionLost` when it breaks meanwhile."""
     assert conn.sync_connection is not None
     driver: Any = conn.sync_connection.connection.driver_connection

@@ -74,9 +74,9 @@ def statements(engine: AsyncEngine) -> Iterator[list[tuple[str, Any]]]:
         asked.append((statement, values))
         return await past_it(conn, method, statement, *values)
 
-    past_it = _postgres._ask
+    past_it = _postgres.ask
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_postgres, "_ask", noted)
+        patch.setattr(_postgres, "ask", noted)
         event.listen(engine.sync_engine, "before_cursor_execute", note)
         try:
             yield asked

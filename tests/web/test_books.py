@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.web.town import Town
+from timebank import anchors
 
 
 async def test_members_see_that_all_balances_add_up_to_zero(town: Town) -> None:
@@ -13,6 +16,19 @@ async def test_members_see_that_all_balances_add_up_to_zero(town: Town) -> None:
     assert "after line 1" in page.text
     for hidden in ("Ana Lima", "Add everything up again now"):
         assert hidden not in page.text
+
+
+async def test_the_seal_can_be_copied_short_or_whole_and_held_against_the_books(
+    town: Town,
+) -> None:
+    await town.approve(await town.record("Ana", "Bert", 90))
+    page = await town.get("Jorge", "books")
+    short, whole = re.findall(r'<code class="seal">([^<]+)</code>', page.text)
+    async with town.db.read(town.community.id) as conn:
+        seal = await anchors.current(conn, town.community.id)
+    assert seal is not None
+    assert anchors.parse(whole) == seal
+    assert (short, len(anchors.parse(short).hash)) == (seal.on_paper, 10)
 
 
 async def test_a_coordinator_adds_everything_up_again(town: Town) -> None:

@@ -8,9 +8,11 @@ from datetime import timedelta
 
 import pytest
 
+from ledger import JournalEntry, Minutes, Transfer
+from ledger.sql import store
 from tests.timebank.factories import at
 from tests.web.conftest import Web, served
-from tests.web.people import a_town
+from tests.web.people import a_town, mails
 from timebank import books
 from timebank.config import Settings
 from timebank.db import EVERYWHERE
@@ -39,6 +41,23 @@ async def test_mail_goes_out_by_itself_and_everything_stops_when_told(web: Web) 
             await asyncio.sleep(0.05)
         stop.set()
         await work
+
+
+async def test_the_seal_of_the_books_is_mailed_by_itself(web: Web) -> None:
+    town = await a_town(web)
+    async with web.db.write(town.place.id) as conn:
+        moves = (Transfer(town.place.commons_id, town.ana.account_id, Minutes(60)),)
+        gift = JournalEntry(town.ana.id, moves, at().at.date(), bytes(32))
+        await store.post(conn, town.place.id, [gift], at().at)
+    stop = asyncio.Event()
+    work = asyncio.create_task(housekeeping.run(web.db, web.settings, web.clock, stop))
+    async with asyncio.timeout(20):
+        while not list(web.settings.mail_folder.glob("*.eml")):  # noqa: ASYNC110  (files)
+            await asyncio.sleep(0.05)
+        stop.set()
+        await work
+    (mail,) = await mails(web, "carla@example.org")
+    assert "timebank verify --community mill-road --anchor 1:" in mail.replace("\n", " ")
 
 
 async def test_a_duty_that_fails_is_logged_and_done_again(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.web.town import Town
+from timebank import anchors
 
 
 async def test_a_statement_shows_each_line_with_its_balance(town: Town) -> None:
@@ -74,6 +75,24 @@ async def test_csv_holds_every_line_and_no_formula(town: Town) -> None:
     assert "Bert Cole" in line
     assert ",=" not in line
     assert ',"=' not in line
+
+
+async def test_a_printed_statement_carries_the_seal_of_the_books(town: Town) -> None:
+    assert "The seal of our books" not in (await town.get("Ana", "statement")).text
+    await town.approve(await town.record("Ana", "Bert", 90, note="Shopping"))
+    async with town.db.read(town.community.id) as conn:
+        seal = await anchors.current(conn, town.community.id)
+    assert seal is not None
+    assert seal.on_paper.startswith("1:")
+    for name, path in (
+        ("Ana", "statement"),
+        ("Carla", f"statement/{town.id('Bert')}"),
+        ("Jorge", "commons"),
+    ):
+        said = (await town.get(name, path)).text
+        (printed,) = [line for line in said.splitlines() if "The seal of our books" in line]
+        assert 'class="who print-only"' in printed
+        assert seal.on_paper in printed
 
 
 async def test_statements_of_others_are_not_there(town: Town) -> None:
