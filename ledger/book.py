@@ -83,6 +83,9 @@ def closing(head: Head, *, accounts: int, transfers: int) -> str:
     return _line(**{"is": "end"}, accounts=accounts, transfers=transfers, **_where(head))
 
 
+_spell = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _where(head: Head) -> dict[str, int | str]:
     at = chain.microseconds(head.posted_at)
     return {"seq": head.seq, "hash": head.hash.hex(), "posted_at": at}
@@ -90,7 +93,7 @@ def _where(head: Head) -> dict[str, int | str]:
 
 def _line(**fields: int | str | None) -> str:
     """The fields in their order, in ASCII, without a space."""
-    return json.dumps(fields, separators=(",", ":"))
+    return _spell(fields)
 
 
 def _id(id: bytes) -> str:

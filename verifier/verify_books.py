@@ -35,6 +35,10 @@ MOST_FINDINGS = 100
 LONGEST_LINE = 4096
 FEWEST_DIGITS = 16
 
+ID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+HASH = re.compile("[0-9a-f]{64}")
+DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
 Fields = Dict[str, Any]
 Anchor = Tuple[int, str]
 Move = Tuple[bytes, bytes, int]
@@ -51,8 +55,11 @@ class Unreadable(Exception):
 # Reading: each field of each line, exactly as described, and nothing else.
 
 
+LEAST, MOST = -(2**63), 2**63 - 1
+
+
 def _number(value: Any) -> int:
-    if type(value) is not int or not -(2**63) <= value < 2**63:
+    if type(value) is not int or not LEAST <= value <= MOST:
         raise Unreadable("is not a whole number")
     return value
 
@@ -62,13 +69,9 @@ def _number_or_none(value: Any) -> int | None:
 
 
 def _id(value: Any) -> bytes:
-    try:
-        found = uuid.UUID(value)
-    except (AttributeError, TypeError, ValueError):
-        raise Unreadable("is not an id") from None
-    if str(found) != value:
+    if not isinstance(value, str) or not ID.fullmatch(value):
         raise Unreadable("is not an id")
-    return found.bytes
+    return bytes.fromhex(value.replace("-", ""))
 
 
 def _id_or_none(value: Any) -> bytes | None:
@@ -76,14 +79,14 @@ def _id_or_none(value: Any) -> bytes | None:
 
 
 def _hash(value: Any) -> bytes:
-    if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{64}", value):
+    if not isinstance(value, str) or not HASH.fullmatch(value):
         raise Unreadable("is not a hash")
     return bytes.fromhex(value)
 
 
 def _day(value: Any) -> bytes:
     try:
-        if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value, re.ASCII):
+        if not DAY.fullmatch(value):
             raise ValueError
         date(int(value[:4]), int(value[5:7]), int(value[8:]))
     except (TypeError, ValueError):
@@ -149,11 +152,14 @@ LINES: dict[str, dict[str, Reader]] = {
 }
 
 
+_SPELL = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def _spoken(line: bytes) -> Fields:
     """What a line says in JSON, spelled in the one way a book is spelled."""
     try:
         said = json.loads(line.decode("ascii"))
-        again = json.dumps(said, separators=(",", ":")) + "\n"
+        again = _SPELL(said) + "\n"
     except (ValueError, RecursionError):
         raise Unreadable("it is not JSON") from None
     if not isinstance(said, dict) or again.encode("ascii", "replace") != line:
@@ -311,7 +317,7 @@ class Verification:
     def below_floor(self) -> list[str]:
         """A sentence for each account that is under its floor now; no fault."""
         return [
-            f"Account {uuid.UUID(bytes=id)} stands at {account.said['balance']} minutes, below its "
+            f"Account {_named(id)} stands at {account.said['balance']} minutes, below its "
             f"floor of {account.said['floor']}: by an override, or because the floor was raised. "
             "That is no fault."
             for id, account in sorted(self.accounts.items())
@@ -342,7 +348,7 @@ class Verification:
 
     def _take_account(self, said: Fields) -> None:
         if said["id"] <= self.last_id:
-            name = uuid.UUID(bytes=said["id"])
+            name = _named(said["id"])
             self.note(f"Account {name} is out of order, or stands in the book twice.")
         self.last_id = said["id"]
         self.accounts[said["id"]] = Account(said)
@@ -412,28 +418,28 @@ class Verification:
 
     def _add(self, row: Fields, side: str, minutes: int) -> None:
         """Add a transfer to one of its two accounts, and compare with what the row says."""
-        account = self.accounts.get(row[side])
-        name, seq = uuid.UUID(bytes=row[side]), row["seq"]
+        seq, id = row["seq"], row[side]
+        account = self.accounts.get(id)
         if account is None:
-            self.note(f"Account {name} of transfer {seq} is not in the book.")
+            self.note(f"Account {_named(id)} of transfer {seq} is not in the book.")
             return
         account.lines += 1
         account.balance += minutes
         line, left = row[side + "_line"], row[side + "_balance"]
         if line != account.lines:
             self.note(
-                f"Transfer {seq} is line {line} of account {name}, and should be line "
+                f"Transfer {seq} is line {line} of account {_named(id)}, and should be line "
                 f"{account.lines}."
             )
         if left != account.balance:
             self.note(
-                f"Transfer {seq} leaves account {name} at {left} minutes, and should leave it at "
-                f"{account.balance}."
+                f"Transfer {seq} leaves account {_named(id)} at {left} minutes, and should leave "
+                f"it at {account.balance}."
             )
 
     def _check_account(self, account: Account) -> None:
         said = account.said
-        name = uuid.UUID(bytes=said["id"])
+        name = _named(said["id"])
         if said["balance"] != account.balance:
             self.note(
                 f"Account {name} stands at {said['balance']} minutes, and its lines add up to "
@@ -492,6 +498,10 @@ def verify(lines: Callable[[], Iterable[bytes]], anchors: Iterable[Anchor] = ())
     return verification
 
 
+def _named(id: bytes) -> uuid.UUID:
+    return uuid.UUID(bytes=id)
+
+
 def _lines_of(file: IO[bytes]) -> Iterator[bytes]:
     """The lines of a file from its beginning; one that never ends comes in pieces."""
     file.seek(0)
@@ -516,7 +526,7 @@ def _told(verification: Verification, anchors: list[Anchor]) -> Iterator[str]:
             "No anchor was given: an end that was cut off, or a journal written anew from some "
             "transfer on, cannot be seen without one."
         )
-    community = uuid.UUID(bytes=verification.community)
+    community = _named(verification.community)
     yield (
         f"SOUND: {verification.transfers} transfers, {len(verification.accounts)} accounts, "
         f"{len(anchors)} anchors; community {community}; "

@@ -16,7 +16,7 @@ class ConnectionLost(ConnectionError):
 # ended by an administrator or a crash, starting up, too many of them, or a server that only reads
 # (the one that was the primary before). The others, that another transaction was in the way.
 _CONNECTION = ("08", "57P01", "57P02", "57P03", "53300", "25006")
-_IN_THE_WAY = ("40", "55P03", "23505")
+_IN_THE_WAY = ("40", "55P03")
 _DISK_FULL = "53100"
 
 

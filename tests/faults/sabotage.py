@@ -402,6 +402,16 @@ _THE_DOOR = (
         ),
     ),
     *_in(
+        "timebank/posting.py",
+        "timebank/test_races",
+        (
+            "an entry is not locked while it is posted",
+            "    await entry_steps.lock(conn, community, ids)\n",
+            "",
+            "test_an_approval_waits_for_a_step_that_is_being_taken[postgres]",
+        ),
+    ),
+    *_in(
         "timebank/entry_steps.py",
         "timebank/test_races",
         (
@@ -500,4 +510,39 @@ _RIGHTS = (
     ),
 )
 
-TWINS: tuple[Twin, ...] = (*_DECIDING, *_STORING, *_PROVING, *_KEEPING, *_THE_DOOR, *_RIGHTS)
+_UNDER_FAULTS = (
+    *_in(
+        "web/entries.py",
+        "faults/test_faults",
+        (
+            "an approval is answered before it is done",
+            "    (verdict,) = await posting.post(database(request), [asked], now=now(request))\n",
+            '    __import__("asyncio").ensure_future(\n'
+            "        posting.post(database(request), [asked], now=now(request))\n"
+            "    )\n"
+            "    return None\n",
+            "test_nothing_is_lost_and_nothing_is_doubled[kill-app-sqlite-1]",
+        ),
+    ),
+    *_in(
+        "ledger/group_commit.py",
+        "faults/test_faults",
+        (
+            "a line cut inside COMMIT is not tried again",
+            "                    if not self._lost(error) or loop.time() + pause >= given_up:\n"
+            "                        raise\n",
+            "                    raise\n",
+            "test_nothing_is_lost_and_nothing_is_doubled[cut-commit-door]",
+        ),
+    ),
+)
+
+TWINS: tuple[Twin, ...] = (
+    *_DECIDING,
+    *_STORING,
+    *_PROVING,
+    *_KEEPING,
+    *_THE_DOOR,
+    *_RIGHTS,
+    *_UNDER_FAULTS,
+)

@@ -504,6 +504,27 @@ async def test_what_no_program_would_write_is_exported_and_found(on_sqlite: Asyn
         assert "cannot be read" in found.findings[0]
 
 
+async def test_a_row_hidden_below_the_first_number_is_counted(on_sqlite: AsyncEngine) -> None:
+    kept = an_honest_book(Random("hidden"))
+    hidden = replace(
+        kept.rows[-1],
+        seq=-1,
+        entry_id=new_id(Random("hidden below")),
+        position=1,
+        source_line=5000,
+        destination_line=5000,
+        reverses_id=None,
+    )
+    kept.rows.append(hidden)
+    async with on_sqlite.connect() as conn:
+        await conn.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
+        await conn.commit()
+    await Shelf(on_sqlite, 1).put([kept])
+    _, found = await Shelf(on_sqlite, 1).assert_found(kept.head.community, "a hidden row")
+    many = len(kept.rows)
+    assert found.findings == [f"{many} transfers are stored, and {many - 1} are in the book."]
+
+
 class AnyBank(Bank):
     """Whatever people do, the second verifier finds nothing at the end."""
 
