@@ -5,6 +5,7 @@ Seen to turn red: adding reversals to the tallies; checking words whose salt is 
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -233,8 +234,16 @@ async def test_a_second_process_looks_at_the_same_picture(place: MillRoad) -> No
     assert (await books.verify(place.db, place.id, now=at(days=1), long=1)).transfers == 8
 
 
-async def test_a_second_process_that_dies_proves_nothing(place: MillRoad) -> None:
+async def test_a_second_process_that_dies_proves_nothing(
+    place: MillRoad, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dies = "import sys; [print(word, flush=True) for word in ('\"connected\"', '\"looking\"')]"
+    start = asyncio.create_subprocess_exec
+
+    async def started(program: str, *_: str, **pipes: Any) -> asyncio.subprocess.Process:
+        return await start(program, "-c", dies, **pipes)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", started)
     with pytest.raises(beside.ComparingFailed):
         async with beside.comparing(place.db, place.id) as other:
-            other.stop()
             await other.outcome(lambda _done, _of: None)
