@@ -8,6 +8,7 @@ do on its standard input, and answers in lines of JSON.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import pickle
 import sys
@@ -87,12 +88,15 @@ async def _said(process: Process) -> Any:
     assert process.stdout is not None
     line = await process.stdout.readline()
     if not line:
-        raise ComparingFailed("the process that compares entries ended early")
+        raise ComparingFailed(
+            "The process that compares entries ended early, so nothing is proved. Run it again."
+        )
     return json.loads(line)
 
 
 async def _compare() -> None:
     """What the other process does."""
+    gc.set_threshold(100_000)  # rows by the million, and none of them refers to another
     settings, community = pickle.load(sys.stdin.buffer)  # noqa: S301 - from our own parent
     db = Database(settings, checkpoints=False)
     try:

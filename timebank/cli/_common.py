@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ledger import LedgerError
 from timebank.backup import BackupError
+from timebank.beside import ComparingFailed
 from timebank.config import Settings
 from timebank.db import Database, SchemaMismatch, UnsafeDatabase
 from timebank.demo import NotADemoError
@@ -24,6 +25,7 @@ REFUSALS = (
     TimebankError,
     LedgerError,
     BackupError,
+    ComparingFailed,
     NotADemoError,
     SchemaMismatch,
     UnsafeDatabase,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -50,6 +51,7 @@ def verify(slug: str | None, noted: tuple[Anchor, ...]) -> None:
     if noted and slug is None:
         raise click.UsageError("An anchor belongs to one community: name it with --community.")
     settings = settings_from_environment()
+    gc.set_threshold(100_000)  # rows by the million, and none of them refers to another
     reports = run(verify_all(settings, slug, noted))
     if not reports:
         click.echo("There is no community yet, so there are no books to verify.")
