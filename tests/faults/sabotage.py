@@ -438,13 +438,13 @@ _THE_DOOR = (
             "a standby is believed whatever it knows",
             "        while not await driver.fetchval(_REACHED, place):\n",
             "        while not await driver.fetchval(_REACHED, place) and loop is None:\n",
-            "test_whoever_posts_finds_it_in_the_next_look",
+            "test_a_replica_that_is_cut_off_is_left_alone",
         ),
         (
             "what we wrote ourselves is not asked of a standby",
             '        self._writes += 1\n        self._asked = float("-inf")\n',
             "        self._writes += 1\n",
-            "test_whoever_posts_finds_it_in_the_next_look",
+            "test_a_replica_that_is_cut_off_is_left_alone",
         ),
     ),
     *_in(
