@@ -21,6 +21,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.sql import read, store
+from timebank import loop
 from timebank.comparing import Comparison, Progress, compare
 from timebank.db import Database
 
@@ -120,4 +121,4 @@ def _say(what: object) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_compare())
+    loop.run(_compare())

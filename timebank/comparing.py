@@ -16,7 +16,7 @@ from struct import Struct
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Minutes
@@ -24,7 +24,7 @@ from ledger.proof import MOST_FINDINGS
 from ledger.sql import raw, read
 from ledger.sql.tables import transfer
 from timebank import flow
-from timebank.entries import entries
+from timebank.entries import entries, parts
 from timebank.entry import Kind, Side, State
 from timebank.members import tallies
 
@@ -32,6 +32,7 @@ Progress = Callable[[int, int], None]
 """Told how many transfers were compared, and how many there are."""
 
 _APPROVED, _REVERSED, _GAVE = State.APPROVED.value, State.REVERSED.value, Side.GAVE.value
+_UNPOSTED = [state.value for state in State if state.value not in (_APPROVED, _REVERSED)]
 _GAINING: dict[str | None, str] = {kind.value: flow.gaining_side(kind).value for kind in Kind}
 _LOSING = {
     kind: (Side.GAVE if gaining == Side.RECEIVED.value else Side.RECEIVED).value
@@ -39,20 +40,19 @@ _LOSING = {
 }
 _GIFTS = {kind.value for kind in Kind if kind.is_gift}
 
+_MOVES_DIFFER = "names other people or minutes than the journal"
+
 _SHORTEST_SALT = 16
 _COMMITMENT = Struct(">I26sIqI").pack
 _LENGTH = Struct(">I").pack
 
 # Most entries are between two people: everything about those is found at once.
 _JOURNAL = """
-    SELECT transfer.seq, transfer.entry_id, transfer.source_id, transfer.destination_id,
-        transfer.minutes, transfer.occurred_on, transfer.reverses_id, transfer.commitment,
-        entry.kind, entry.category_id, entry.occurred_on, entry.note, entry.salt, entry.state,
+    SELECT transfer.entry_id, transfer.source_id, transfer.destination_id, transfer.minutes,
+        transfer.occurred_on, transfer.reverses_id, transfer.commitment, entry.kind,
+        entry.category_id, entry.occurred_on, entry.note, entry.salt, entry.state,
         entry.reverses_id, entry.reversed_by_id, source.side, source.minutes, destination.side,
-        destination.minutes, (
-            SELECT count(*) FROM part WHERE part.community_id = transfer.community_id
-                AND part.entry_id = transfer.entry_id
-        )
+        destination.minutes
     FROM transfer
     LEFT JOIN entry ON entry.community_id = transfer.community_id AND entry.id = transfer.entry_id
     LEFT JOIN part AS source ON source.community_id = transfer.community_id
@@ -84,7 +84,6 @@ class _Row(NamedTuple):
     Ids and days are as the driver has them.
     """
 
-    seq: int
     entry_id: Any
     source_id: Any
     destination_id: Any
@@ -104,18 +103,12 @@ class _Row(NamedTuple):
     source_minutes: int
     destination_side: str | None
     destination_minutes: int
-    parts: int
 
     @property
     def gaining(self) -> str | None:
         """The side that should gain by the entry; what undoes one goes the other way."""
         back = self.kept_reverses_id is not None
         return (_LOSING if back else _GAINING).get(self.kind)
-
-    @property
-    def is_between_its_ends(self) -> bool:
-        """Whether the entry has two parts, which are those of this row's source and destination."""
-        return self.parts == 2 and bool(self.source_side and self.destination_side)
 
 
 _Part = tuple[Any, str, int]
@@ -133,15 +126,16 @@ async def compare(
     check, done = _Check(), 0
     async for posted in _journal(conn, community):
         others = [id for id, rows in posted.items() if not _is_between_two(rows)]
-        parts: dict[Any, list[_Part]] = {id: [] for id in others}
+        standing: dict[Any, list[_Part]] = {id: [] for id in others}
         for id, *part in await raw.ask_for(conn, _PARTS, community, others) if others else ():
-            parts[id].append((part[0], part[1], part[2]))
+            standing[id].append((part[0], part[1], part[2]))
         for id, rows in posted.items():
-            check.entry(rows, parts.get(id))
+            check.entry(rows, standing.get(id))
             done += len(rows)
         if progress is not None:
             progress(done, head.seq)
     await _compare_unposted(conn, community, check)
+    await _compare_parts(conn, community, check)
     await _compare_tallies(conn, community, check)
     return Comparison(check.entries, tuple(check.findings[:MOST_FINDINGS]), check.found)
 
@@ -169,6 +163,8 @@ class _Check:
     findings: list[str] = field(default_factory=list)
     found: int = 0
     posted: int = 0  # entries that are in the journal and say so
+    parts: int = 0  # of the entries in the journal
+    moved_otherwise: set[Any] = field(default_factory=set)  # entries with other people or minutes
     half_undone: set[Any] = field(default_factory=set)  # by the entries or the journal, not by both
     tallies: dict[Any, list[int]] = field(default_factory=dict)  # minutes given and received
 
@@ -181,18 +177,24 @@ class _Check:
         if first.kind is None:
             self.note(first.entry_id, "is in the journal, and nobody ever wrote it down")
             return
-        if first.state == _REVERSED:
-            self.half_undone ^= {first.entry_id}
-        if first.state == _APPROVED or first.state == _REVERSED:
+        state = first.state
+        if state == _APPROVED:
             self.posted += 1
+        elif state == _REVERSED:
+            self.posted += 1
+            self.half_undone ^= {first.entry_id}
         if parts is None:
+            self.parts += 2
             same = _moves_its_minutes(first)
         else:
+            self.parts += len(parts)
             same = _moves(first, parts) == [
                 (r.source_id, r.destination_id, r.minutes) for r in rows
             ]
         if first.kind not in _GIFTS:
             self.tally(first, parts)
+        if not same:
+            self.moved_otherwise.add(first.entry_id)
         for sentence in _differences(first, same):
             self.note(first.entry_id, sentence)
 
@@ -220,8 +222,8 @@ class _Check:
 
 
 def _is_between_two(rows: Sequence[_Row]) -> bool:
-    """Whether an entry is one transfer, and its two ends are all its parts."""
-    return len(rows) == 1 and rows[0].is_between_its_ends
+    """Whether an entry is one transfer, and has parts at both ends (see `_compare_parts`)."""
+    return len(rows) == 1 and rows[0].source_side is not None is not rows[0].destination_side
 
 
 def _differences(entry: _Row, same_moves: bool) -> list[str]:
@@ -230,7 +232,7 @@ def _differences(entry: _Row, same_moves: bool) -> list[str]:
     if entry.state != _APPROVED and entry.state != _REVERSED:
         found.append(f"is in the journal, and is {entry.state}")
     if not same_moves:
-        found.append("names other people or minutes than the journal")
+        found.append(_MOVES_DIFFER)
     if entry.kept_occurred_on != entry.occurred_on or entry.kept_reverses_id != entry.reverses_id:
         found.append("is of another day, or undoes something else, than the journal says")
     if len(entry.salt) >= _SHORTEST_SALT:  # else they were erased
@@ -298,6 +300,42 @@ async def _compare_unposted(conn: AsyncConnection, community: UUID, check: _Chec
         check.found += max(0, (rest or 0) - MOST_FINDINGS)
     for id in sorted(check.half_undone):
         check.note(id, "and the journal do not agree whether it was undone")
+
+
+async def _compare_parts(conn: AsyncConnection, community: UUID, check: _Check) -> None:
+    """Nobody stands in a posted entry beside those whose minutes it moved.
+
+    Of an entry between two, only the parts of those two were looked at. All parts are counted here,
+    and only if there are more are the others looked for.
+    """
+    own = parts.c.community_id == community
+    waiting = select(entries.c.id).where(
+        entries.c.community_id == community, entries.c.state.in_(_UNPOSTED)
+    )
+    counted = [
+        await conn.scalar(select(func.count()).select_from(parts).where(own, *those)) or 0
+        for those in ((), (parts.c.entry_id.in_(waiting),))
+    ]
+    if counted[0] - counted[1] == check.parts:
+        return
+    moved = select(transfer.c.seq).where(
+        transfer.c.community_id == parts.c.community_id,
+        transfer.c.entry_id == parts.c.entry_id,
+        or_(
+            transfer.c.source_id == parts.c.account_id,
+            transfer.c.destination_id == parts.c.account_id,
+        ),
+    )
+    strangers = (
+        select(parts.c.entry_id)
+        .where(own, parts.c.entry_id.not_in(waiting), ~moved.exists())
+        .order_by(parts.c.entry_id)
+        .distinct()
+    )
+    known = {_named(id) for id in check.moved_otherwise}
+    for row in await conn.execute(strangers):
+        if row.entry_id not in known:
+            check.note(row.entry_id, _MOVES_DIFFER)
 
 
 async def _compare_tallies(conn: AsyncConnection, community: UUID, check: _Check) -> None:

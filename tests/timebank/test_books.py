@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Minutes
@@ -115,6 +115,7 @@ async def _any(conn: AsyncConnection, place: MillRoad, condition: Any) -> UUID:
         ("category", "does not have the words it was posted with"),
         ("minutes", "names other people or minutes"),
         ("side", "names other people or minutes"),
+        ("a third", "names other people or minutes"),
         ("day", "of another day"),
         ("state", "is in the journal, and is recorded"),
         ("invented", "is approved, and is not in the journal"),
@@ -142,6 +143,15 @@ async def test_what_is_changed_behind_our_back_is_found(
             "side": update(parts)
             .where(parts.c.entry_id == undone, parts.c.account_id == place.ana.id)
             .values(account_id=place.dora.id),
+            "a third": insert(parts).values(
+                community_id=place.id,
+                entry_id=undone,
+                account_id=place.dora.id,
+                position=3,
+                side="gave",
+                minutes=Minutes(60),
+                awaited=False,
+            ),
             "day": update(table).where(one).values(occurred_on=DAY.replace(day=1)),
             "state": update(table).where(one).values(state="recorded"),
             "invented": update(table).where(table.c.id == waiting.id).values(state="approved"),

@@ -153,7 +153,7 @@ async def test_what_others_wrote_is_seen_soon(settings: Settings, db: Database) 
 async def test_a_replica_that_is_cut_off_is_left_alone(
     db: Database, pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("timebank.replicas.MOST_BEHIND", 60)  # what we wrote is not a matter of time
+    monkeypatch.setattr("timebank.replicas.MOST_BEHIND", 60)
     await begin(db)
     async with db.look(HERE) as conn:
         assert await on_replica(conn)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -12,6 +11,7 @@ import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from ledger import LedgerError
+from timebank import loop
 from timebank.backup import BackupError
 from timebank.beside import ComparingFailed
 from timebank.config import Settings
@@ -69,7 +69,7 @@ def settings_from_environment() -> Settings:
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Do asynchronous work to its end."""
-    return asyncio.run(work)
+    return loop.run(work)
 
 
 @asynccontextmanager
