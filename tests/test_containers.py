@@ -25,6 +25,7 @@ from timebank import migrate
 from timebank.cli.data import bring_up_to_date
 from timebank.config import Settings
 from timebank.doctor import examine_database
+from timebank.moment import Moment
 from timebank.rights import RIGHTS
 from timebank.servers import Host, hosts
 
@@ -247,7 +248,7 @@ def test_the_program_s_role_can_only_add_to_what_is_never_edited(
     _migrate(own_server, tmp_path)
     settings = _migrate(own_server, tmp_path)  # once at each start
 
-    assert asyncio.run(examine_database(settings)) == []
+    assert asyncio.run(examine_database(settings, now=Moment.now())) == []
     tables = asyncio.run(_tables(own_server))
     assert {table.name for table in tables if table.never_edited} >= {"transfer", "audit"}
     for table in tables:
@@ -277,4 +278,4 @@ def test_a_role_that_is_not_there_is_made_with_its_password(
         owner_url=own_server.url("timebank"),
     )
     migrate.upgrade(settings)
-    assert asyncio.run(examine_database(settings)) == []
+    assert asyncio.run(examine_database(settings, now=Moment.now())) == []

@@ -14,9 +14,10 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from ledger.sql.tables import journal
 from timebank.backup import database_file
 from timebank.config import Environment, Settings
 from timebank.db import EVERYWHERE, Database, SchemaMismatch, UnsafeDatabase, sqlite_is_worn
@@ -24,6 +25,7 @@ from timebank.moment import Moment
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _BACKUP_AGE = timedelta(days=8)
+_CLOCK_MAY_DIFFER = timedelta(minutes=5)
 
 
 class Level(StrEnum):
@@ -58,15 +60,15 @@ def examine(settings: Settings, *, now: Moment) -> list[Finding]:
     return sorted(found, key=lambda finding: finding.level)
 
 
-async def examine_database(settings: Settings) -> list[Finding]:
-    """What only the database can tell: whether it answers, its schema, our role's rights."""
+async def examine_database(settings: Settings, *, now: Moment) -> list[Finding]:
+    """What only the database can tell: whether it answers, its schema, our role, its lines."""
     file = database_file(settings)
     if file is not None and not file.exists():
         return [_warning("There is no database yet.", "`timebank migrate` makes it.")]
     db = Database(settings)
     try:
         await db.start()
-        return [] if file is not None else await _role(db)
+        return [*await _clock(db, now), *([] if file is not None else await _role(db))]
     except (SchemaMismatch, UnsafeDatabase) as error:
         return [_unsafe(str(error), "")]
     except (OSError, SQLAlchemyError, TimeoutError) as error:
@@ -155,6 +157,21 @@ def _backups(settings: Settings, now: Moment) -> Iterator[Finding]:
     if newest is None or now.at - newest > _BACKUP_AGE:
         when = f"The newest backup here is of {newest:%Y-%m-%d}." if newest else "No backup yet."
         yield _warning(when, "Run `timebank backup` every night, and keep copies elsewhere.")
+
+
+async def _clock(db: Database, now: Moment) -> list[Finding]:
+    """A line of tomorrow: the clock was ahead once, and lines are never dated back."""
+    async with db.read(EVERYWHERE) as conn:
+        newest = await conn.scalar(select(func.max(journal.c.posted_at)))
+    if newest is None or newest - now.at <= _CLOCK_MAY_DIFFER:
+        return []
+    return [
+        _warning(
+            f"The books have a line of {newest:%Y-%m-%d %H:%M} UTC, which is still to come; until "
+            "then every new line is dated that moment.",
+            "Set this machine's clock by the network (NTP). Nothing is lost.",
+        )
+    ]
 
 
 async def _role(db: Database) -> list[Finding]:

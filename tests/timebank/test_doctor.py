@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import make_url
 
+from ledger.sql import store
 from tests.conftest import PROGRAM, as_owner
 from tests.infrastructure import postgres
 from tests.infrastructure.by_hand import by_hand
@@ -112,10 +114,10 @@ def test_a_sender_nobody_can_answer_is_warned_about(safe: Settings) -> None:
 
 
 async def test_a_database_of_another_schema_is_unsafe(safe: Settings) -> None:
-    (missing,) = await examine_database(safe)
+    (missing,) = await examine_database(safe, now=NOW)
     assert "no database yet" in missing.what
     (safe.data / "timebank.sqlite").touch()
-    (empty,) = await examine_database(safe)
+    (empty,) = await examine_database(safe, now=NOW)
     assert empty.level is Level.UNSAFE
     assert "timebank migrate" in empty.what
 
@@ -124,7 +126,7 @@ async def test_a_database_that_does_not_answer_is_named_without_its_password(
     safe: Settings,
 ) -> None:
     away = replace(safe, database_url="postgresql://someone:hunter2@127.0.0.1:1/nowhere")
-    (found,) = await examine_database(away)
+    (found,) = await examine_database(away, now=NOW)
     assert found.level is Level.UNSAFE
     assert "hunter2" not in str(found)
 
@@ -136,7 +138,7 @@ def warnings_for(settings: Settings, statement: str = "") -> list[str]:
         if statement:
             async with by_hand(settings) as conn:
                 await conn.exec_driver_sql(statement)
-        return await examine_database(settings)
+        return await examine_database(settings, now=NOW)
 
     return [f"{finding.level}: {finding.what}" for finding in asyncio.run(changed())]
 
@@ -162,3 +164,12 @@ def test_an_owner_is_warned_about(postgres_settings: Settings) -> None:
 def test_a_role_that_could_change_the_journal_is_warned_about(postgres_settings: Settings) -> None:
     (found,) = warnings_for(postgres_settings, f"GRANT TRUNCATE ON transfer TO {PROGRAM}")
     assert found == "warning: The program's role could change posted transfers."
+
+
+async def test_a_line_of_tomorrow_is_warned_about(db_settings: Settings) -> None:
+    for days, warned in ((-1, 0), (1, 1)):
+        async with by_hand(db_settings) as conn:
+            await store.open_journal(conn, uuid4(), NOW.at + timedelta(days=days))
+        found = [str(one) for one in await examine_database(db_settings, now=NOW)]
+        assert sum("still to come" in one for one in found) == warned
+        assert warned == 0 or any("2026-05-05 12:00" in one for one in found)

@@ -22,7 +22,8 @@ def doctor() -> None:
       TIMEBANK_ENV=production timebank doctor
     """
     settings = settings_from_environment()
-    findings = [*examine(settings, now=Moment.now()), *run(examine_database(settings))]
+    now = Moment.now()
+    findings = [*examine(settings, now=now), *run(examine_database(settings, now=now))]
     for finding in findings:
         click.echo(str(finding))
     if any(finding.level is Level.UNSAFE for finding in findings):
