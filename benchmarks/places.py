@@ -13,12 +13,12 @@ from random import Random
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import insert, make_url
+from sqlalchemy import insert
 
 from benchmarks.callers import Ask, Taken, closed_loop
 from benchmarks.turns import Side
 from ledger import ZERO, AccountKind, JournalEntry, Minutes, Posted, Transfer
-from ledger.sql import Ledger, read, store, tables
+from ledger.sql import Ledger, planner, read, store, tables
 from ledger.sql.verify import verify
 from tests.infrastructure import postgres
 from tests.infrastructure.postgres import Server
@@ -181,19 +181,8 @@ async def a_place(db: Database, members: int, seed: int = 1) -> Place:
             for member in place.members
         ]
         await conn.execute(insert(tables.account), accounts)
-    if not db.is_sqlite:
-        await gather_statistics(db.settings)
+    await planner.inform(db.settings.owners_url)  # PostgreSQL does so by itself within a minute
     return place
-
-
-async def gather_statistics(settings: Settings) -> None:
-    """What PostgreSQL's autovacuum does by itself within a minute, and a benchmark cannot await."""
-    plain = make_url(settings.owners_url).set(drivername="postgresql")
-    connection = await asyncpg.connect(plain.render_as_string(hide_password=False))
-    try:
-        await connection.execute("ANALYZE")
-    finally:
-        await connection.close()
 
 
 def expect_posted(verdict: object) -> None:

@@ -9,6 +9,7 @@ own `pg_dump` and `pg_restore`.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import sqlite3
@@ -17,6 +18,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ledger.sql import planner
 from timebank import postgres_tools
 from timebank.config import Settings
 from timebank.moment import Moment
@@ -189,6 +191,7 @@ def _restore_postgres(
             raise BackupError("There is data in this database already. To replace it, add --force.")
         kept = None if empty else back_up(settings, before(settings, "restoring", now)).path
         postgres_tools.load(settings.owners_url, source)
+        asyncio.run(planner.inform(settings.owners_url))
     except postgres_tools.ToolError as error:
         raise BackupError(str(error)) from None
     prove(settings)

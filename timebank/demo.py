@@ -13,6 +13,7 @@ from random import Random
 
 from sqlalchemy import func, select, update
 
+from ledger.sql import planner
 from timebank import communities, demo_town
 from timebank.db import EVERYWHERE, Database
 from timebank.demo_people import BARRIO_BANK, PASSPHRASE, RIVERSIDE_BANK
@@ -90,6 +91,7 @@ async def make(
                 progress(done, total)
         await demo_town.ask_to_join(town)
     await _forget_old_mail(db, now)
+    await planner.inform(db.settings.owners_url)
 
 
 def _dice(number: int) -> Random:

@@ -165,6 +165,9 @@ class Servers:
         )
 
 
+_NOT_READY = (OSError, asyncpg.CannotConnectNowError, asyncpg.InvalidCatalogNameError)
+
+
 class _Answer(NamedTuple):
     """A server that answered, and the timeline it writes; 0 if it does not write."""
 
@@ -173,9 +176,12 @@ class _Answer(NamedTuple):
 
 
 def _unreachable(task: asyncio.Task[_Answer]) -> bool:
-    """Whether the server is away, or not ready; anything else that went wrong is raised."""
+    """Whether the server is away, or not ready; anything else that went wrong is raised.
+
+    Not ready is also a standby that has not heard of the database yet.
+    """
     error = task.exception()
-    if error is not None and not isinstance(error, (OSError, asyncpg.CannotConnectNowError)):
+    if error is not None and not isinstance(error, _NOT_READY):
         raise error
     return error is not None
 

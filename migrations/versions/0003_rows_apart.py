@@ -1,9 +1,13 @@
-"""On PostgreSQL, a session sees and writes the rows of the one community it names."""
+"""On PostgreSQL, a session sees and writes the rows of the one community it names.
+
+And its planner knows these tables soon: see `ledger.sql.planner`.
+"""
 
 from __future__ import annotations
 
 from alembic import op
 
+from ledger.sql.planner import known_soon
 from ledger.sql.rights import rows_apart
 
 revision = "0003"
@@ -35,6 +39,7 @@ def upgrade() -> None:
     if op.get_bind().dialect.name != "postgresql":
         return
     for table in _TABLES:
+        op.execute(known_soon(table))
         for statement in rows_apart(table):
             op.execute(statement)
     for statement in rows_apart("community", "id"):
@@ -49,3 +54,4 @@ def downgrade() -> None:
         op.execute(f"DROP POLICY {table}_of_the_community ON {table}")
         op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY")
         op.execute(f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY")
+        op.execute(f"ALTER TABLE {table} RESET (autovacuum_analyze_threshold)")

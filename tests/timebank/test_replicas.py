@@ -293,6 +293,23 @@ async def test_the_replica_is_not_taken_for_the_primary(settings: Settings, pair
         ).standby({})
 
 
+async def test_a_standby_that_has_not_heard_of_the_database_is_left_alone(pair: Pair) -> None:
+    """As in the moments after it was made, or restored."""
+    await asyncio.to_thread(pair.cut_off)
+    try:
+        name = f"unheard_of_{next(_numbers)}"
+        await Server(pair.primary.address, pair.primary.programs).create_database(name, owner=OWNER)
+        url = spelled_out(pair.url(name, OWNER).replace("://", "+asyncpg://"))
+        connection = await Servers(url).primary({})
+        try:
+            assert not await connection.fetchval("SELECT pg_is_in_recovery()")
+        finally:
+            await connection.close()
+    finally:
+        await asyncio.to_thread(pair.let_hear)
+        await asyncio.to_thread(pair.await_streaming)
+
+
 async def test_a_server_that_says_nothing_delays_nobody_for_long(pair: Pair) -> None:
     """As a machine that was switched off, which does not even refuse."""
     here = pair.primary

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import event, insert
 
 from ledger import JournalEntry, Minutes, Transfer
-from ledger.sql import store
+from ledger.sql import planner, store
 from tests.timebank.factories import START
 from tests.web.town import Town
 from timebank import entries
@@ -160,6 +160,7 @@ async def statements_of(town: Town) -> dict[tuple[str, str], int]:
 
 async def test_pages_ask_as_often_with_many_entries_as_with_few(town: Town) -> None:
     await fill(town, 0, 100)
+    await planner.inform(town.db.settings.owners_url)
     few = await statements_of(town)
     await fill(town, 100, 100_000)
     assert await statements_of(town) == few
