@@ -3,7 +3,7 @@
 The ledger proves its journal alone (`ledger.proof`). What is compared here: every entry in the
 journal is one that was approved, with the same people, minutes, day and words; every approved one
 is in the journal; and what is kept as given and received adds up. Rows are read as they are, in the
-order of the entries' ids, and no arithmetic is shared with posting.
+journal's order, and no arithmetic is shared with posting.
 """
 
 from __future__ import annotations
@@ -47,8 +47,6 @@ _COMMITMENT = Struct(">I26sIqI").pack
 _LENGTH = Struct(">I").pack
 
 # Most entries are between two people: everything about those is found at once.
-# They are read in the order of their ids, in which each of these tables has them: a range of one is
-# the same range of the others, and nothing has to be looked up row by row.
 _JOURNAL = """
     SELECT transfer.entry_id, transfer.source_id, transfer.destination_id, transfer.minutes,
         transfer.occurred_on, transfer.reverses_id, transfer.commitment, entry.kind,
@@ -57,27 +55,14 @@ _JOURNAL = """
         destination.minutes
     FROM transfer
     LEFT JOIN entry ON entry.community_id = transfer.community_id AND entry.id = transfer.entry_id
-        AND entry.id BETWEEN $2 AND $3
     LEFT JOIN part AS source ON source.community_id = transfer.community_id
         AND source.entry_id = transfer.entry_id AND source.account_id = transfer.source_id
-        AND source.entry_id BETWEEN $2 AND $3
     LEFT JOIN part AS destination ON destination.community_id = transfer.community_id
         AND destination.entry_id = transfer.entry_id
         AND destination.account_id = transfer.destination_id
-        AND destination.entry_id BETWEEN $2 AND $3
-    WHERE transfer.community_id = $1 AND transfer.entry_id BETWEEN $2 AND $3
-    ORDER BY transfer.entry_id, transfer.position
+    WHERE transfer.community_id = $1 AND transfer.seq > $2 AND transfer.seq <= $3
+    ORDER BY transfer.seq
 """
-_FIRST = "SELECT entry_id FROM transfer WHERE community_id = $1 ORDER BY entry_id LIMIT 1"
-_AFTER = """
-    SELECT entry_id FROM transfer WHERE community_id = $1 AND entry_id > $2
-    ORDER BY entry_id LIMIT 1
-"""
-_FURTHER = """
-    SELECT entry_id FROM transfer WHERE community_id = $1 AND entry_id >= $2
-    ORDER BY entry_id LIMIT 1 OFFSET $3
-"""
-_LAST = "SELECT entry_id FROM transfer WHERE community_id = $1 ORDER BY entry_id DESC LIMIT 1"
 _PARTS = """
     SELECT entry_id, account_id, side, minutes
     FROM part WHERE community_id = $1 AND entry_id IN ids ORDER BY position
@@ -156,23 +141,18 @@ async def compare(
 
 
 async def _journal(conn: AsyncConnection, community: UUID) -> AsyncIterator[dict[Any, list[_Row]]]:
-    """The journal's entries with their rows, some thousand rows at a time, in the order of ids."""
-    first = await _id(conn, _FIRST, community)
-    while first is not None:
-        last = await _id(conn, _FURTHER, community, first, raw.CHUNK)
-        if last is None:
-            last = await _id(conn, _LAST, community)
-        found = dict[Any, list[_Row]]()
-        for row in map(_Row._make, await raw.ask(conn, _JOURNAL, community, first, last)):
-            found.setdefault(row.entry_id, []).append(row)
-        yield found
-        first = await _id(conn, _AFTER, community, last)
-
-
-async def _id(conn: AsyncConnection, query: str, *values: object) -> Any:
-    """The one id that a query finds, as the driver has it, or None."""
-    found = await raw.ask(conn, query, *values)
-    return found[0][0] if found else None
+    """The journal's entries with their rows, some thousand rows at a time."""
+    waiting = dict[Any, list[_Row]]()
+    async for rows in raw.in_order(conn, _JOURNAL, community):
+        for row in map(_Row._make, rows):
+            waiting.setdefault(row.entry_id, []).append(row)
+        unfinished = row.entry_id  # more of its rows may follow
+        last = waiting.pop(unfinished)
+        if waiting:
+            yield waiting
+        waiting = {unfinished: last}
+    if waiting:
+        yield waiting
 
 
 @dataclass(slots=True)

@@ -87,22 +87,30 @@ _DAY = {"sqlite": "CAST(occurred_on AS BLOB)", "postgresql": "occurred_on"}
 
 
 async def journal(conn: AsyncConnection, community: UUID) -> AsyncIterator[list[Row]]:
-    """The journal in its order, some thousand rows at a time.
-
-    Both ends of what is asked for are named, and there is no limit: else PostgreSQL, which cannot
-    know that row-level security lets all rows pass, may read and sort the whole journal each time.
-    Where numbers are missing, the next one there is looked for.
-    """
+    """The journal in its order, some thousand rows at a time."""
     columns, row_of = _COLUMNS.format(day=_DAY[conn.dialect.name]), _row_of(conn)
     query = f"""
         SELECT {columns} FROM transfer
         WHERE community_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq
     """  # noqa: S608 - composed of constants
+    async for rows in in_order(conn, query, community):
+        yield [row_of(values) for values in rows]
+
+
+async def in_order(
+    conn: AsyncConnection, query: str, community: UUID
+) -> AsyncIterator[Sequence[Any]]:
+    """What a query finds for all transfers of a community ($1), numbered above $2 up to $3.
+
+    Both ends are named, and there is no limit: else PostgreSQL, which cannot know that row-level
+    security lets all of them pass, may read and sort the whole journal each time. Where numbers are
+    missing, the next one there is looked for.
+    """
     after = 0
     while True:
         rows = await ask(conn, query, community, after, after + CHUNK)
         if rows:
-            yield [row_of(values) for values in rows]
+            yield rows
             after += CHUNK
             continue
         ((following,),) = await ask(conn, _NEXT, community, after)

@@ -198,7 +198,7 @@ async def transfers(
     """The journal from after `after_seq` on, in order, read `chunk` rows at a time."""
     seq, ours = transfer_table.c.seq, transfer_table.c.community_id == community
     while True:
-        # Both ends are named and nothing is limited, for the reason given in `raw.journal`.
+        # Both ends are named and nothing is limited, for the reason given in `raw.in_order`.
         rows = await conn.execute(
             select(transfer_table)
             .where(ours, seq > after_seq, seq <= after_seq + chunk)
