@@ -18,12 +18,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.sql import read, store
 from timebank import loop
 from timebank.comparing import Comparison, Progress, compare
 from timebank.db import Database
+
+_WAIT = text("SET LOCAL idle_in_transaction_session_timeout = 0")
 
 
 class ComparingFailed(RuntimeError):
@@ -77,6 +80,8 @@ async def comparing(db: Database, community: UUID) -> AsyncIterator[Beside]:
                 conn = await picture.enter_async_context(db.read(community))
                 await read.snapshot(conn)
                 await read.head(conn, community)
+                if not db.is_sqlite:  # it may wait for long when the proof is done first
+                    await conn.execute(_WAIT)
             yield Beside(process, conn)
     finally:
         if process.returncode is None:

@@ -21,6 +21,7 @@ from tests.infrastructure.by_hand import by_hand
 from tests.timebank.factories import at
 from tests.timebank.scenes import DAY, MillRoad, helped, mill_road
 from timebank import beside, books, comparing, entries, posting
+from timebank.config import Settings
 from timebank.db import Database
 from timebank.entry import Kind, NewEntry, Share
 from timebank.members import tallies
@@ -257,3 +258,19 @@ async def test_a_second_process_that_dies_proves_nothing(
     with pytest.raises(beside.ComparingFailed):
         async with beside.comparing(place.db, place.id) as other:
             await other.outcome(lambda _done, _of: None)
+
+
+async def test_the_proof_may_wait_for_the_comparison_as_long_as_it_takes(
+    postgres_settings: Settings,
+) -> None:
+    """SQLite ends no transaction for waiting; PostgreSQL is asked not to."""
+    db = Database(postgres_settings)
+    await db.start()
+    try:
+        here = await mill_road(db)
+        async with beside.comparing(db, here.id) as other:
+            patience = await other.conn.scalar(text("SHOW idle_in_transaction_session_timeout"))
+            assert patience == "0"
+            await other.outcome(lambda *_: None)
+    finally:
+        await db.stop()
