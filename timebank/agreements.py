@@ -17,10 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger import Minutes
 from ledger.minutes import Rounding
 from ledger.sql import metadata, store, tables
-from ledger.sql.types import Count, Day, Flag, Id, Instant, MinutesType, Words
-from timebank import audit
+from ledger.sql.types import Count, Day, Flag, Id, Instant, Json, MinutesType, Words
+from timebank import audit, roles
 from timebank.errors import AgreementMoved, BadInput, Forbidden, NotFound, ReasonMissing
 from timebank.moment import Moment
+from timebank.roles import FIRST_ROLES, AgreedRole
 
 
 class Joining(StrEnum):
@@ -74,6 +75,13 @@ agreements = Table(
     Column("adopted_by", Id),  # NULL: the version a community starts with
     Column("reason", Words, nullable=False),  # what changed and why
     Column("review_on", Day),
+    Column("soft_ceiling", MinutesType),
+    Column("floor_growth", Count, nullable=False, server_default="0"),
+    Column("lowest_floor", MinutesType),
+    Column("closing_day", Count),
+    Column("retention_months", Count),
+    Column("credits_taking_part", Flag, nullable=False, server_default="1"),
+    Column("roles", Json, nullable=False, server_default="[]"),  # none: those everyone begins with
     ForeignKeyConstraint(["community_id"], ["community.id"]),
     ForeignKeyConstraint(["community_id", "adopted_by"], ["member.community_id", "member.id"]),
     CheckConstraint("version > 0", name="version"),
@@ -85,7 +93,12 @@ agreements = Table(
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a version of the agreement says. Most communities begin with the defaults."""
+    """What a version of the agreement says. Most communities begin with the defaults.
+
+    `floor_growth` is in percent: with 50, somebody's hard floor lies half of what they have given
+    below `hard_floor`, but not below `lowest_floor`. On the `closing_day` of a month the month
+    before is closed. After `retention_months` without a sign, people are asked whether to stay.
+    """
 
     purpose: str = ""
     step: Minutes = Minutes(15)
@@ -101,6 +114,13 @@ class Terms:
     approval_above: Minutes = Minutes(240)
     sole_coordinator: bool = False
     review_on: date | None = None
+    soft_ceiling: Minutes | None = None
+    floor_growth: int = 0
+    lowest_floor: Minutes | None = None
+    closing_day: int | None = None
+    retention_months: int | None = None
+    credits_taking_part: bool = True
+    roles: tuple[AgreedRole, ...] = FIRST_ROLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,18 +233,26 @@ async def _set_floors(conn: AsyncConnection, community: UUID, old: Terms, new: T
 
 def _refuse_nonsense(terms: Terms) -> None:
     """Terms that contradict themselves, or that nobody can follow."""
-    if not 1 <= terms.step.count <= 60:
-        raise BadInput("step", "step_range")
-    if terms.soft_floor > Minutes(0):
-        raise BadInput("soft_floor", "floor_above_zero")
-    if terms.hard_floor is not None and terms.hard_floor > terms.soft_floor:
-        raise BadInput("hard_floor", "hard_above_soft")
-    if terms.commons_floor is not None and terms.commons_floor > Minutes(0):
-        raise BadInput("commons_floor", "floor_above_zero")
-    if not 0 <= terms.dispute_days <= 90:
-        raise BadInput("dispute_days", "days_range")
-    if terms.approval_above < Minutes(0):
-        raise BadInput("approval_above", "negative")
+    zero = Minutes(0)
+    hard, commons, ceiling = terms.hard_floor, terms.commons_floor, terms.soft_ceiling
+    keys = [role.key for role in terms.roles]
+    months, closing = terms.retention_months, terms.closing_day
+    nonsense = (
+        ("step", "step_range", not 1 <= terms.step.count <= 60),
+        ("soft_floor", "floor_above_zero", terms.soft_floor > zero),
+        ("hard_floor", "hard_above_soft", hard is not None and hard > terms.soft_floor),
+        ("commons_floor", "floor_above_zero", commons is not None and commons > zero),
+        ("dispute_days", "days_range", not 0 <= terms.dispute_days <= 90),
+        ("approval_above", "negative", terms.approval_above < zero),
+        ("soft_ceiling", "negative", ceiling is not None and ceiling < zero),
+        ("floor_growth", "percent_range", not 0 <= terms.floor_growth <= 100),
+        ("closing_day", "closing_day_range", closing is not None and not 1 <= closing <= 28),
+        ("retention_months", "months_range", months is not None and not 6 <= months <= 120),
+        ("roles", "twice", len(set(keys)) != len(keys)),
+    )
+    for field, reason, found in nonsense:
+        if found:
+            raise BadInput(field, reason)
 
 
 async def _read(
@@ -264,6 +292,13 @@ def _agreement(row: Any) -> Agreement:
         approval_above=row["approval_above"],
         sole_coordinator=row["sole_coordinator"],
         review_on=row["review_on"],
+        soft_ceiling=row["soft_ceiling"],
+        floor_growth=row["floor_growth"],
+        lowest_floor=row["lowest_floor"],
+        closing_day=row["closing_day"],
+        retention_months=row["retention_months"],
+        credits_taking_part=row["credits_taking_part"],
+        roles=roles.from_json(row["roles"]),
     )
     return Agreement(
         row["community_id"],
@@ -285,6 +320,7 @@ def _row(
         key: str(value) if isinstance(value, StrEnum) else value for key, value in values.items()
     }
     return plain | {
+        "roles": roles.as_json(terms.roles),
         "community_id": community,
         "version": number,
         "adopted_at": now.at,

@@ -24,6 +24,7 @@ from ledger.transfer import PostedTransfer
 from timebank.communities import Community, categories
 from timebank.entries import entries
 from timebank.members import MemberKind, members
+from timebank.spreadsheet import safe_cell
 
 _CHUNK = 500  # transfers whose words are looked up together
 
@@ -84,11 +85,6 @@ async def lines(conn: AsyncConnection, community: Community, form: Format) -> As
         rows = _plain_text(conn, community, Hledger if form is Format.HLEDGER else Beancount)
     async for line in rows:
         yield line
-
-
-def safe_cell(text: str) -> str:
-    """A text that no spreadsheet takes for a formula: an apostrophe goes before =, +, - and @."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 async def _plain_text(

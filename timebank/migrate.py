@@ -26,9 +26,11 @@ from ledger.sql import metadata
 from timebank import (  # noqa: F401 - each adds its tables to the metadata
     agreements,
     audit,
+    batches,
     books,
     communities,
     entries,
+    gatherings,
     members,
     outbox,
     people,

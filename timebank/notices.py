@@ -11,27 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from timebank import communities, outbox
+from timebank import communities, outbox, readers
 from timebank.entry import Entry, StepKind
 from timebank.i18n import N_, format_day, format_minutes, translations
-from timebank.members import Member, Role, Status, buddies, members
+from timebank.members import Member
 from timebank.moment import Moment
 from timebank.outbox import Mail
-from timebank.people import Person, people
-
-
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Somebody a mail goes to, and the member it concerns."""
-
-    member_id: UUID
-    reads_for: UUID
-    name: str
-    email: str
-    language: str
+from timebank.people import Person
+from timebank.readers import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +43,11 @@ async def entry_steps(
         return
     here = await communities.by_id(conn, community)
     concerned = {id for one in news for id in _concerned(one)}
-    readers = await _readers(conn, community, concerned)
+    told = await readers.of(conn, community, concerned)
     mails = [
         _entry_mail(here, one, reader)
         for one in news
-        for reader in _distinct(readers, _concerned(one))
+        for reader in readers.distinct(told, _concerned(one))
         if reader.member_id != one.by
     ]
     await outbox.put_many(conn, mails, now=now)
@@ -66,7 +55,7 @@ async def entry_steps(
 
 async def welcomed(conn: AsyncConnection, community: UUID, member: Member, *, now: Moment) -> None:
     """You belong to us now."""
-    await _to_members(
+    await readers.tell(
         conn,
         community,
         [member.id],
@@ -81,7 +70,7 @@ async def application_refused(
     conn: AsyncConnection, community: UUID, member: Member, reason: str, *, now: Moment
 ) -> None:
     """We cannot welcome you now, and why."""
-    await _to_members(
+    await readers.tell(
         conn,
         community,
         [member.id],
@@ -94,10 +83,10 @@ async def application_refused(
 
 async def applied(conn: AsyncConnection, community: UUID, name: str, *, now: Moment) -> None:
     """Somebody would like to join: to the coordinators."""
-    await _to_members(
+    await readers.tell(
         conn,
         community,
-        await _coordinators(conn, community),
+        await readers.coordinators(conn, community),
         N_("{name} would like to join {community}"),
         N_("{name} has asked to join. You can welcome them in your inbox."),
         name=name,
@@ -155,11 +144,11 @@ async def anchored(
 
     `whole` is the anchor with all its digits, `on_paper` the short form.
     """
-    coordinators = await _coordinators(conn, here.id)
-    readers = _distinct(await _readers(conn, here.id, coordinators), set(coordinators))
+    wanted = await readers.coordinators(conn, here.id)
+    told = readers.distinct(await readers.of(conn, here.id, wanted), set(wanted))
     mails = [
         _anchor_mail(here, reader, whole, on_paper, id, now)
-        for reader, id in zip(readers, ids, strict=False)
+        for reader, id in zip(told, ids, strict=False)
     ]
     await outbox.put_many(conn, mails, now=now)
     return len(mails)
@@ -328,15 +317,6 @@ def _entry_mail(here: communities.Community, one: EntryNews, reader: Reader) -> 
     )
 
 
-async def _coordinators(conn: AsyncConnection, community: UUID) -> list[UUID]:
-    query = select(members.c.id).where(
-        members.c.community_id == community,
-        members.c.status == Status.ACTIVE.value,
-        members.c.role.in_([Role.COORDINATOR.value, Role.STEWARD.value]),
-    )
-    return [row.id for row in await conn.execute(query)]
-
-
 def _names(parts: Sequence[Any]) -> str:
     return ", ".join(part.name for part in parts)
 
@@ -346,96 +326,6 @@ def _concerned(one: EntryNews) -> set[UUID]:
     entry = one.entry
     others = {entry.recorded_by, entry.on_behalf_of or entry.recorded_by}
     return {part.account_id for part in entry.parts} | others
-
-
-def _distinct(readers: Sequence[Reader], concerned: set[UUID]) -> Iterable[Reader]:
-    """One mail a person, even for those who read for others as well."""
-    seen: set[str] = set()
-    for reader in readers:
-        if reader.reads_for in concerned and reader.email not in seen:
-            seen.add(reader.email)
-            yield reader
-
-
-async def _readers(conn: AsyncConnection, community: UUID, ids: Iterable[UUID]) -> list[Reader]:
-    """Those with an address among these members, and the buddies of the others among them."""
-    wanted = list(ids)
-    own = (
-        select(
-            members.c.id,
-            members.c.id.label("reads_for"),
-            members.c.name,
-            people.c.email,
-            people.c.language,
-        )
-        .join(people, people.c.id == members.c.person_id)
-        .where(
-            members.c.community_id == community,
-            members.c.id.in_(wanted),
-        )
-    )
-    helped = members.alias("helped")
-    buddys = (
-        select(
-            members.c.id,
-            buddies.c.member_id,
-            members.c.name,
-            people.c.email,
-            people.c.language,
-        )
-        .join(people, people.c.id == members.c.person_id)
-        .join(
-            buddies,
-            (buddies.c.community_id == members.c.community_id)
-            & (buddies.c.buddy_id == members.c.id),
-        )
-        .join(
-            helped,
-            (helped.c.community_id == buddies.c.community_id)
-            & (helped.c.id == buddies.c.member_id),
-        )
-        .where(
-            members.c.community_id == community,
-            members.c.status == Status.ACTIVE.value,
-            buddies.c.member_id.in_(wanted),
-            buddies.c.until.is_(None),
-            helped.c.person_id.is_(None),
-        )
-    )
-    rows = [*await conn.execute(own), *await conn.execute(buddys)]
-    return [Reader(*row) for row in rows]
-
-
-async def _to_members(
-    conn: AsyncConnection,
-    community: UUID,
-    ids: Sequence[UUID],
-    subject: str,
-    body: str,
-    *,
-    path: str | None = None,
-    now: Moment,
-    **facts: str,
-) -> None:
-    here = await communities.by_id(conn, community)
-    mails = []
-    for reader in await _readers(conn, community, ids):
-        _ = translations(reader.language).gettext
-        known = {"name": reader.name, "community": here.name, **facts}
-        greeting = _("Hello {name},").format(name=reader.name)
-        words = _(body).format(**known)
-        link = f"/c/{here.slug}{path}" if path else ""
-        mails.append(
-            Mail(
-                reader.email,
-                reader.name,
-                _(subject).format(**known),
-                f"{greeting}\n\n{words}",
-                link,
-                community,
-            )
-        )
-    await outbox.put_many(conn, mails, now=now)
 
 
 async def _to_person(

@@ -27,9 +27,9 @@ from timebank.communities import Community
 from timebank.entries import entries
 from timebank.entry import Kind
 from timebank.errors import NotFound
-from timebank.export import safe_cell
 from timebank.members import members, tallies
 from timebank.moment import Moment
+from timebank.spreadsheet import safe_cell
 from timebank.text import fold, like
 
 _CHUNK = 500

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -60,7 +60,7 @@ async def update(request: Request) -> Response:
     form = Form(await request.form())
     async with read(request) as conn:
         current = await agreements.current(conn, at.community.id)
-    terms = _terms(form, _) or current.terms
+    terms = _terms(form, current.terms, _) or current.terms
     reason = form.text("reason", limit=1000, lines=True)
     expected = form.number("version", 1, 2**31) or 0
     if expected != current.version:
@@ -323,9 +323,10 @@ def _as_adopted(agreement: Agreement) -> dict[str, str]:
     }
 
 
-def _terms(form: Form, _: Gettext) -> Terms | None:
+def _terms(form: Form, current: Terms, _: Gettext) -> Terms | None:
     """The terms a steward wrote; None where something in them is not right.
 
+    What the page does not ask for stays as it is.
     Floors are written without a sign ("10:00 below zero"), so that nobody has to type a minus.
     """
     step = form.number("step", 1, 60)
@@ -356,7 +357,8 @@ def _terms(form: Form, _: Gettext) -> Terms | None:
         or not form.ok
     ):
         return None
-    return Terms(
+    return replace(
+        current,
         purpose=purpose,
         step=Minutes(step),
         rounding=rounding,

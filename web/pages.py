@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from timebank import i18n, policy
+from timebank import i18n
 from timebank.config import Environment as Runs
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database, Scope
@@ -30,6 +30,7 @@ from timebank.moment import Moment
 from timebank.people import Person
 from web.access import Here, cookie_name, set_cookie
 from web.forms import Form, read_id
+from web.navigation import Group, menu
 from web.stories import Words, kind_label, state_label
 
 FOLDER = Path(__file__).parent
@@ -205,34 +206,13 @@ def _common(request: Request, spoken: str) -> dict[str, Any]:
         "language": spoken,
         "languages": [(code, i18n.NAMES[code]) for code in LANGUAGES],
         "is_demo": settings(request).environment is Runs.DEMO,
-        "nav": _navigation(request, at) if at else [],
+        "nav": _menu(request, at) if at else [],
         "this_moment": now(request),
     }
 
 
-def _navigation(request: Request, at: Here) -> list[tuple[str, str, bool]]:
-    """The menu: path, words, and whether it is the page one is on (or a page below it)."""
-    _ = gettext(request)
-    items = [
-        ("home:show", _("Home"), True),
-        ("inbox:index", _("Inbox"), policy.may_coordinate(at.me)),
-        ("entries:index", _("My entries"), True),
-        ("statement:show", _("My statement"), True),
-        ("members:index", _("Members"), True),
-        ("invitations:index", _("Invite somebody"), policy.may_invite(at.me)),
-        ("commons:show", _("The commons"), True),
-        ("agreement:show", _("Our agreement"), True),
-        ("books:show", _("Our books"), True),
-        ("audit:show", _("Who did what"), True),
-        ("my_data:show", _("My data"), True),
-    ]
-    here = request.url.path
-    home = path_of(request, "home:show")
-    return [
-        (path, label, here == path or (path != home and here.startswith(path)))
-        for name, label, shown in items
-        if shown and (path := path_of(request, name))
-    ]
+def _menu(request: Request, at: Here) -> list[Group]:
+    return menu(at.me, request.url.path, lambda name: path_of(request, name), gettext(request))
 
 
 @cache

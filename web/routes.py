@@ -66,6 +66,8 @@ TABLE: tuple[tuple[str, str, Policy, str, Handler], ...] = (
     ("GET",  "/c/{slug}/",                          MEMBER,      "home:show",                home.show),
     ("GET",  "/c/{slug}/join",                      ANYONE,      "join:new",                 join.new),
     ("POST", "/c/{slug}/join",                      ANYONE,      "join:create",              join.create),
+
+    # Entries and statements.
     ("GET",  "/c/{slug}/entries/",                  MEMBER,      "entries:index",            entries.index),
     ("POST", "/c/{slug}/entries/",                  ACTIVE,      "entries:create",           entries.create),
     ("GET",  "/c/{slug}/entries/new",               ACTIVE,      "entries:new",              entries.new),
@@ -82,13 +84,19 @@ TABLE: tuple[tuple[str, str, Policy, str, Handler], ...] = (
     ("POST", "/c/{slug}/entries/{id}/keep",         COORDINATOR, "entries:keep",             entries.keep),
     ("GET",  "/c/{slug}/entries/{id}/undo",         COORDINATOR, "entries:ask_undo",         entries.ask_undo),
     ("POST", "/c/{slug}/entries/{id}/undo",         COORDINATOR, "entries:undo",             entries.undo),
+
+    # The desk.
     ("GET",  "/c/{slug}/inbox",                     COORDINATOR, "inbox:index",              inbox.index),
     ("POST", "/c/{slug}/inbox/approve",             COORDINATOR, "inbox:approve",            inbox.approve),
     ("POST", "/c/{slug}/inbox/return",              COORDINATOR, "inbox:return",             inbox.return_with_question),
+
+    # Paper, sheets, what comes in and what goes out.
     ("GET",  "/c/{slug}/statement",                 MEMBER,      "statement:show",           statement.show),
     ("GET",  "/c/{slug}/statement.csv",             MEMBER,      "statement:as_csv",         statement.as_csv),
     ("GET",  "/c/{slug}/statement/{account_id}.csv", MEMBER,     "statement:of_account_as_csv", statement.of_account_as_csv),
     ("GET",  "/c/{slug}/statement/{account_id}",    MEMBER,      "statement:of_account",     statement.of_account),
+
+    # Members, organisations, offers and requests.
     ("GET",  "/c/{slug}/members/",                  MEMBER,      "members:index",            members.index),
     ("POST", "/c/{slug}/members/",                  COORDINATOR, "members:create",           members.create),
     ("GET",  "/c/{slug}/members/new",               COORDINATOR, "members:new",              members.new),
@@ -106,6 +114,12 @@ TABLE: tuple[tuple[str, str, Policy, str, Handler], ...] = (
     ("GET",  "/c/{slug}/invitations/",              ACTIVE,      "invitations:index",        invitations.index),
     ("POST", "/c/{slug}/invitations/",              ACTIVE,      "invitations:create",       invitations.create),
     ("POST", "/c/{slug}/invitations/{id}/withdraw", ACTIVE,      "invitations:withdraw",     invitations.withdraw),
+
+    # Gatherings.
+
+    # What happens in the room: attendance, settlement, what is left afterwards.
+
+    # How we do it: the commons, the agreement, the books, months and reports.
     ("GET",  "/c/{slug}/commons",                   MEMBER,      "commons:show",             commons.show),
     ("GET",  "/c/{slug}/agreement",                 MEMBER,      "agreement:show",           agreement.show),
     ("GET",  "/c/{slug}/agreement/edit",            STEWARD,     "agreement:edit",           agreement.edit),

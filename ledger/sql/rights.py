@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from ledger.sql.planner import known_soon
+
 SETTING: Final = "timebank.community"
 EVERY: Final = "*"
 
@@ -79,6 +81,16 @@ def rows_apart(table: str, column: str = "community_id") -> list[str]:
         f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
         f"CREATE POLICY {table}_of_the_community ON {table} USING ({ours}) WITH CHECK ({ours})",
     ]
+
+
+def new_table(table: str, *, dialect: str, column: str = "community_id") -> list[str]:
+    """What a new table needs besides its columns, on PostgreSQL; on SQLite it needs nothing.
+
+    `rows_apart`, and a planner that knows it soon.
+    """
+    if dialect != "postgresql":
+        return []
+    return [known_soon(table), *rows_apart(table, column)]
 
 
 _HARMLESS = frozenset(

@@ -17,8 +17,10 @@ from tests.timebank.factories import a_community, a_member, at
 from timebank import agreements, members
 from timebank.agreements import Agreement, Approval, Joining, OtherSide, Silence, Terms
 from timebank.db import EVERYWHERE, Database
+from timebank.entry import Kind
 from timebank.errors import AgreementMoved, BadInput, Forbidden, NotFound, ReasonMissing
 from timebank.members import Member, MemberKind, Role, Status
+from timebank.roles import AgreedRole
 
 OTHER_TERMS = Terms(
     purpose="So that nobody has to ask twice.",
@@ -35,6 +37,16 @@ OTHER_TERMS = Terms(
     approval_above=Minutes(120),
     sole_coordinator=True,
     review_on=date(2027, 5, 4),
+    soft_ceiling=Minutes(3000),
+    floor_growth=50,
+    lowest_floor=Minutes(-3000),
+    closing_day=7,
+    retention_months=24,
+    credits_taking_part=False,
+    roles=(
+        AgreedRole("tea", Kind.HOSPITALITY, Minutes(30)),
+        AgreedRole("r-1", Kind.HELP, name="Sing"),
+    ),
 )
 
 

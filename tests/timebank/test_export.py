@@ -22,7 +22,7 @@ from timebank import communities
 from timebank.cli import main
 from timebank.cli._common import opened
 from timebank.db import EVERYWHERE
-from timebank.export import safe_cell
+from timebank.spreadsheet import safe_cell
 
 __all__ = ["demo_data", "demo_original"]  # fixtures
 

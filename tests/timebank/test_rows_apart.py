@@ -17,6 +17,7 @@ from sqlalchemy import Table, select, text, update
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from ledger.sql import metadata
+from tests.timebank import any_row
 from tests.timebank.factories import a_community, a_member, at
 from tests.timebank.scenes import MillRoad, helped, mill_road
 from timebank import invitations
@@ -58,6 +59,8 @@ async def road(db: Database) -> MillRoad:
             base_url="https://hours.example.org",
         )
     await place.assert_sound()
+    async with db.write(place.id) as conn:
+        await any_row.fill(conn, place.id)
     return place
 
 
