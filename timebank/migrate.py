@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from ledger.sql import metadata
 from timebank import (  # noqa: F401 - each adds its tables to the metadata
+    affiliations,
     agreements,
     audit,
     batches,
@@ -31,10 +32,14 @@ from timebank import (  # noqa: F401 - each adds its tables to the metadata
     communities,
     entries,
     gatherings,
+    listings,
     members,
+    organisations,
     outbox,
     people,
     rights,
+    sectors,
+    settlements,
 )
 from timebank.config import Settings
 
