@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Minutes
 from ledger.minutes import Rounding
-from ledger.sql import metadata, store, tables
+from ledger.sql import metadata, store
 from ledger.sql.types import Count, Day, Flag, Id, Instant, Json, MinutesType, Words
 from timebank import audit, roles
 from timebank.errors import AgreementMoved, BadInput, Forbidden, NotFound, ReasonMissing
@@ -184,7 +184,7 @@ async def adopt(
     Only a steward may (`Forbidden`), with a reason (`ReasonMissing`), knowing the version in force
     (`AgreementMoved`), and with terms that make sense (`BadInput`) and differ from it.
     """
-    from timebank import members, policy  # members open accounts under an agreement
+    from timebank import limits, members, policy  # members open accounts under an agreement
 
     steward = await members.get(conn, community, by)
     if not policy.may_adopt(steward):
@@ -201,7 +201,7 @@ async def adopt(
         raise ReasonMissing
     number = before.version + 1
     await conn.execute(insert(agreements).values(_row(community, number, terms, reason, by, now)))
-    await _set_floors(conn, community, before.terms, terms)
+    await limits.follow_agreement(conn, community, before.terms, terms, now.at)
     await audit.write(
         conn,
         community,
@@ -216,25 +216,11 @@ async def adopt(
     return await version(conn, community, number)
 
 
-async def _set_floors(conn: AsyncConnection, community: UUID, old: Terms, new: Terms) -> None:
-    """The commons has a floor of its own (its budget); everyone else shares one."""
-    if old.commons_floor != new.commons_floor:
-        await store.set_floor(conn, community, [community], new.commons_floor)
-    if old.hard_floor != new.hard_floor:
-        account = tables.account
-        rows = await conn.execute(
-            select(account.c.id).where(
-                account.c.community_id == community,
-                account.c.kind.in_(("member", "organisation")),
-            )
-        )
-        await store.set_floor(conn, community, [row.id for row in rows], new.hard_floor)
-
-
 def _refuse_nonsense(terms: Terms) -> None:
     """Terms that contradict themselves, or that nobody can follow."""
     zero = Minutes(0)
-    hard, commons, ceiling = terms.hard_floor, terms.commons_floor, terms.soft_ceiling
+    hard, lowest, commons = terms.hard_floor, terms.lowest_floor, terms.commons_floor
+    ceiling = terms.soft_ceiling
     keys = [role.key for role in terms.roles]
     months, closing = terms.retention_months, terms.closing_day
     nonsense = (
@@ -246,6 +232,12 @@ def _refuse_nonsense(terms: Terms) -> None:
         ("approval_above", "negative", terms.approval_above < zero),
         ("soft_ceiling", "negative", ceiling is not None and ceiling < zero),
         ("floor_growth", "percent_range", not 0 <= terms.floor_growth <= 100),
+        ("lowest_floor", "floor_above_zero", lowest is not None and lowest > zero),
+        (
+            "lowest_floor",
+            "lowest_above_hard",
+            lowest is not None and hard is not None and lowest > hard,
+        ),
         ("closing_day", "closing_day_range", closing is not None and not 1 <= closing <= 28),
         ("retention_months", "months_range", months is not None and not 6 <= months <= 120),
         ("roles", "twice", len(set(keys)) != len(keys)),

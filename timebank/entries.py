@@ -22,6 +22,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    text,
     union,
     union_all,
 )
@@ -78,8 +79,15 @@ entries = Table(
     ForeignKeyConstraint(["community_id", "reverses_id"], ["entry.community_id", "entry.id"]),
     CheckConstraint("minutes > 0", name="minutes"),
     Index("ix_entry_waiting", "community_id", "state", "recorded_at"),
-    Index("ix_entry_contested", "community_id", "contested", "recorded_at"),
+    Index(
+        "ix_entry_contested",
+        "community_id",
+        "recorded_at",
+        sqlite_where=text("contested = 1"),
+        postgresql_where=text("contested"),
+    ),
     Index("ix_entry_recorder", "community_id", "recorded_by", "state"),
+    Index("ix_entry_day", "community_id", "occurred_on", "minutes"),
     sqlite_strict=True,
 )
 
@@ -142,14 +150,22 @@ async def several(
 
 async def story(conn: AsyncConnection, community: UUID, entry_id: UUID) -> list[Step]:
     """What happened to an entry, in order. Whether somebody may read it, `get` says."""
+    return (await stories(conn, community, [entry_id])).get(entry_id, [])
+
+
+async def stories(
+    conn: AsyncConnection, community: UUID, ids: Collection[UUID]
+) -> dict[UUID, list[Step]]:
+    """What happened to each of these entries, in order and in one query; says not who may read."""
     rows = await conn.execute(
         select(steps, members.c.name.label("name"))
         .outerjoin(members, is_member(steps, steps.c.member_id))
-        .where(steps.c.community_id == community, steps.c.entry_id == entry_id)
-        .order_by(steps.c.number)
+        .where(steps.c.community_id == community, steps.c.entry_id.in_(set(ids)))
+        .order_by(steps.c.entry_id, steps.c.number)
     )
-    return [
-        Step(
+    found: dict[UUID, list[Step]] = {}
+    for row in rows:
+        step = Step(
             row.number,
             StepKind(row.kind),
             row.member_id,
@@ -159,8 +175,23 @@ async def story(conn: AsyncConnection, community: UUID, entry_id: UUID) -> list[
             row.override,
             row.stood_in,
         )
-        for row in rows
-    ]
+        found.setdefault(row.entry_id, []).append(step)
+    return found
+
+
+async def approved_by(
+    conn: AsyncConnection, community: UUID, ids: Collection[UUID], member_id: UUID
+) -> set[UUID]:
+    """Those of these entries that this member approved."""
+    rows = await conn.execute(
+        select(steps.c.entry_id).where(
+            steps.c.community_id == community,
+            steps.c.entry_id.in_(set(ids)),
+            steps.c.kind == StepKind.APPROVED.value,
+            steps.c.member_id == member_id,
+        )
+    )
+    return {row.entry_id for row in rows}
 
 
 async def waiting_for(

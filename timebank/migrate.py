@@ -30,10 +30,14 @@ from timebank import (  # noqa: F401 - each adds its tables to the metadata
     batches,
     books,
     communities,
+    corrections,
     entries,
     gatherings,
+    inbox,
+    limits,
     listings,
     members,
+    odd,
     organisations,
     outbox,
     people,
@@ -42,6 +46,7 @@ from timebank import (  # noqa: F401 - each adds its tables to the metadata
     settlements,
 )
 from timebank.config import Settings
+from timebank.inbox import aside, deeds, in_hand, morning  # noqa: F401
 
 T = TypeVar("T")
 

@@ -22,12 +22,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Minutes
 from ledger.sql import store, tables
-from timebank import audit, communities, members, policy, statements
+from timebank import audit, communities, corrections, members, policy, statements
 from timebank.entries import entries, parts, steps
 from timebank.entry import OPEN
 from timebank.errors import EntriesWaiting, Forbidden, WrongState
+from timebank.inbox import aside, deeds, in_hand, morning
+from timebank.limits import past_limits
 from timebank.members import Member, Role, Status, buddies
 from timebank.moment import Moment
+from timebank.odd import oddities
 from timebank.outbox import outbox
 from timebank.people import people, sessions, tokens
 from timebank.text import fold
@@ -40,6 +43,7 @@ entries.json     the entries you stand in or wrote down
 steps.json       what you said about entries
 buddies.json     who may record for you, and for whom you may
 audit.json       what you did, and what was done to you
+desk.json        what coordinators noted: about you, or you as one of them
 """
 
 
@@ -75,6 +79,7 @@ async def archive(conn: AsyncConnection, community: UUID, member: UUID, *, now: 
                 ),
             )
         ),
+        "desk.json": _json(await _desk(conn, community, member)),
     }
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as folder:
@@ -102,6 +107,7 @@ async def close(
     if leaving.status is not Status.LEFT:
         await members.leave(conn, community, member, by=by, now=now)
     await _erase_words(conn, community, member)
+    await _erase_notes(conn, community, member)
     await _erase_member(conn, community, member, now)
     await _erase_mails_and_invitations(conn, community, leaving)
     if leaving.person_id is not None:
@@ -154,11 +160,26 @@ async def _erase_words(conn: AsyncConnection, community: UUID, member: UUID) -> 
         .values(words="")
     )
     await conn.execute(
+        update(aside.put_aside).where(aside.concerns(community, member)).values(words="")
+    )
+    await conn.execute(
         delete(buddies).where(
             buddies.c.community_id == community,
             or_(buddies.c.member_id == member, buddies.c.buddy_id == member),
         )
     )
+
+
+async def _erase_notes(conn: AsyncConnection, community: UUID, member: UUID) -> None:
+    """What was noted about them only for as long as they are here."""
+    for table, whose in (
+        (past_limits, past_limits.c.account_id),
+        (oddities, oddities.c.account_id),
+        (in_hand.in_hand, in_hand.in_hand.c.member_id),
+        (in_hand.in_hand, in_hand.in_hand.c.thing_id),
+        (morning.mornings, morning.mornings.c.member_id),
+    ):
+        await conn.execute(delete(table).where(table.c.community_id == community, whose == member))
 
 
 async def _erase_member(conn: AsyncConnection, community: UUID, member: UUID, now: Moment) -> None:
@@ -265,6 +286,25 @@ async def _entries(conn: AsyncConnection, community: UUID, member: UUID) -> list
         ),
     )
     return await _rows(conn, query)
+
+
+async def _desk(conn: AsyncConnection, community: UUID, member: UUID) -> dict[str, Any]:
+    """Notes of the desk that are about a member, or by them."""
+    own = {
+        past_limits: past_limits.c.account_id == member,
+        oddities: oddities.c.account_id == member,
+        aside.put_aside: aside.concerns(community, member),
+        in_hand.in_hand: or_(
+            in_hand.in_hand.c.member_id == member, in_hand.in_hand.c.thing_id == member
+        ),
+        deeds.deeds: deeds.deeds.c.member_id == member,
+        corrections.corrections: corrections.corrections.c.made_by == member,
+        morning.mornings: morning.mornings.c.member_id == member,
+    }
+    return {
+        table.name: await _rows(conn, select(table).where(table.c.community_id == community, which))
+        for table, which in own.items()
+    }
 
 
 async def _rows(conn: AsyncConnection, query: Any) -> list[Mapping[str, Any]]:

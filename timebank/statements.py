@@ -24,8 +24,8 @@ from ledger.sql.read import Span
 from ledger.sql.tables import transfer
 from timebank import acting, communities, policy
 from timebank.communities import Community
-from timebank.entries import entries
-from timebank.entry import Kind
+from timebank.entries import entries, steps
+from timebank.entry import Kind, StepKind
 from timebank.errors import NotFound
 from timebank.members import members, tallies
 from timebank.moment import Moment
@@ -54,7 +54,8 @@ class StatementLine:
     """One line with its words. `minutes` is signed; `balance` is what the line left behind.
 
     `day` is when it happened, `posted_at` (UTC) when it was posted. `reverses_id` and
-    `reversed_by_id` name the other half of an undone pair.
+    `reversed_by_id` name the other half of an undone pair. `contested`: somebody says it is not
+    right, and that is not settled yet. `override`: it passed a hard floor, for a reason.
     """
 
     line: int
@@ -69,6 +70,13 @@ class StatementLine:
     balance: Minutes
     reverses_id: UUID | None
     reversed_by_id: UUID | None
+    contested: bool
+    override: bool
+
+    @property
+    def undone(self) -> bool:
+        """Whether it is half of an undone pair."""
+        return self.reverses_id is not None or self.reversed_by_id is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +264,8 @@ def _told(line: Line, entry: Any, other: str) -> StatementLine:
         line.balance,
         line.reverses_id,
         entry.reversed_by_id,
+        entry.contested,
+        bool(entry.override),
     )
 
 
@@ -267,6 +277,8 @@ async def _words(conn: AsyncConnection, community: UUID, ids: Collection[UUID]) 
             entries.c.kind,
             entries.c.note,
             entries.c.reversed_by_id,
+            entries.c.contested,
+            _overridden().label("override"),
             category.c.name.label("category"),
         )
         .outerjoin(category, _same_category())
@@ -382,6 +394,18 @@ async def _numbered(
     return [Line(**row._mapping) for row in rows]
 
 
+def _overridden() -> Any:
+    """Whether a hard floor was passed by an entry when it was posted, not when it was undone."""
+    return exists(
+        select(steps.c.number).where(
+            steps.c.community_id == entries.c.community_id,
+            steps.c.entry_id == entries.c.id,
+            steps.c.override,
+            steps.c.kind != StepKind.REVERSED.value,
+        )
+    )
+
+
 def _same_category() -> Any:
     category = communities.categories
     return and_(
@@ -391,7 +415,6 @@ def _same_category() -> Any:
 
 
 def _csv_row(line: StatementLine, place: Community) -> tuple[str, ...]:
-    undone = line.reverses_id or line.reversed_by_id
     return (
         str(line.line),
         Moment(line.posted_at).day_in(place.timezone).isoformat(),
@@ -403,5 +426,5 @@ def _csv_row(line: StatementLine, place: Community) -> tuple[str, ...]:
         str(line.minutes.count) if line.minutes > ZERO else "",
         str(-line.minutes.count) if line.minutes < ZERO else "",
         str(line.balance.count),
-        "yes" if undone else "",
+        "yes" if line.undone else "",
     )

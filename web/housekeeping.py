@@ -14,12 +14,14 @@ from datetime import timedelta
 from timebank import anchors, books, communities, mail, posting, sessions, tokens
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
+from timebank.inbox import in_hand, morning
 from timebank.moment import Moment
 
 log = logging.getLogger("web.housekeeping")
 
 MAIL_EVERY = timedelta(seconds=2)
 POST_EVERY = timedelta(minutes=5)
+LOOK_EVERY = timedelta(minutes=10)
 SWEEP_EVERY = timedelta(hours=1)
 PROVE_AFTER = timedelta(days=1)
 
@@ -41,13 +43,15 @@ async def run(database: Database, settings: Settings, clock: Clock, stop: asynci
         duties.create_task(
             every(SWEEP_EVERY, lambda: anchors.mail_monthly(database, now=clock()), stop)
         )
+        duties.create_task(every(LOOK_EVERY, lambda: morning.mail(database, now=clock()), stop))
 
 
 async def sweep(database: Database, now: Moment) -> None:
-    """Forget sessions and links that have ended."""
+    """Forget sessions and links that have ended, and what nobody has in hand any more."""
     async with database.write(EVERYWHERE) as conn:
         await sessions.sweep(conn, now=now)
         await tokens.sweep(conn, now=now)
+        await in_hand.sweep(conn, now=now)
 
 
 async def prove(database: Database, now: Moment) -> None:

@@ -82,6 +82,9 @@ TABLE: tuple[tuple[str, str, Policy, str, Handler], ...] = (
     ("POST", "/c/{slug}/entries/{id}/approve",      COORDINATOR, "entries:approve",          entries.approve),
     ("POST", "/c/{slug}/entries/{id}/decline",      COORDINATOR, "entries:decline",          entries.decline),
     ("POST", "/c/{slug}/entries/{id}/keep",         COORDINATOR, "entries:keep",             entries.keep),
+    ("POST", "/c/{slug}/entries/{id}/take",         COORDINATOR, "entries:take",             entries.take),
+    ("GET",  "/c/{slug}/entries/{id}/correct",      COORDINATOR, "entries:ask_correct",      entries.ask_correct),
+    ("POST", "/c/{slug}/entries/{id}/correct",      COORDINATOR, "entries:correct",          entries.correct),
     ("GET",  "/c/{slug}/entries/{id}/undo",         COORDINATOR, "entries:ask_undo",         entries.ask_undo),
     ("POST", "/c/{slug}/entries/{id}/undo",         COORDINATOR, "entries:undo",             entries.undo),
 
@@ -89,6 +92,14 @@ TABLE: tuple[tuple[str, str, Policy, str, Handler], ...] = (
     ("GET",  "/c/{slug}/inbox",                     COORDINATOR, "inbox:index",              inbox.index),
     ("POST", "/c/{slug}/inbox/approve",             COORDINATOR, "inbox:approve",            inbox.approve),
     ("POST", "/c/{slug}/inbox/return",              COORDINATOR, "inbox:return",             inbox.return_with_question),
+    ("POST", "/c/{slug}/inbox/welcome",             COORDINATOR, "inbox:welcome",            inbox.welcome),
+    ("POST", "/c/{slug}/inbox/aside",               COORDINATOR, "inbox:put_aside",          inbox.put_aside),
+    ("POST", "/c/{slug}/inbox/take",                COORDINATOR, "inbox:take",               inbox.take),
+    ("POST", "/c/{slug}/inbox/let-go",              COORDINATOR, "inbox:let_go",             inbox.let_go),
+    ("GET",  "/c/{slug}/inbox/done",                COORDINATOR, "inbox:done",               inbox.done),
+    ("GET",  "/c/{slug}/inbox/done/{id}/undo",      COORDINATOR, "inbox:ask_undo",           inbox.ask_undo),
+    ("POST", "/c/{slug}/inbox/done/{id}/undo",      COORDINATOR, "inbox:undo",               inbox.undo),
+    ("POST", "/c/{slug}/inbox/mail",                COORDINATOR, "inbox:choose_mail",        inbox.choose_mail),
 
     # Paper, sheets, what comes in and what goes out.
     ("GET",  "/c/{slug}/statement",                 MEMBER,      "statement:show",           statement.show),

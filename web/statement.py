@@ -13,8 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from timebank import anchors, statements
+from timebank import agreements, anchors, limits, statements
 from timebank.statements import StatementPage
+from web import limit_words
 from web.forms import Form
 from web.pages import gettext, here, look, now, page, path_id, words
 from web.stories import Teller
@@ -106,6 +107,8 @@ async def _statement_page(request: Request, account_id: UUID) -> Response:
     async with look(request) as conn:
         found = await lines(conn, request, account_id, asked)
         seal = await anchors.current(conn, at.community.id)
+        terms = (await agreements.current(conn, at.community.id)).terms
+        limit = await limits.of(conn, at.community.id, account_id, terms)
     mine = account_id == at.me.account_id
     return page(
         request,
@@ -113,6 +116,8 @@ async def _statement_page(request: Request, account_id: UUID) -> Response:
         status=200 if form.ok else 422,
         statement=found,
         seal=seal,
+        limits=limit_words.all_of(limit, terms, gettext(request)),
+        past=limit_words.past(limit, gettext(request)) if mine else "",
         account_id=account_id,
         mine=mine,
         is_commons=account_id == at.community.commons_id,

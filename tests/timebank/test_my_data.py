@@ -29,6 +29,7 @@ from timebank import (
 )
 from timebank.db import EVERYWHERE, Database
 from timebank.errors import EntriesWaiting, Forbidden, LastSteward, NotFound, WrongState
+from timebank.inbox import Thing, Why, aside
 from timebank.members import Member, Status
 from timebank.people import people
 
@@ -43,6 +44,7 @@ CANARIES = {
     "consent": "canary-consent",
     "note": "canary-note",
     "words": "canary-words",
+    "aside": "canary-aside",
 }
 
 
@@ -120,6 +122,16 @@ async def scene(db: Database) -> Scene:
     theirs = await road.record(helped(road.bert, canary, 30, note="Bert's own words"), road.bert)
     await road.step(entry_steps.dispute, theirs, canary, CANARIES["words"])
     await road.approve(theirs, words="They talked about it.")
+    async with road.db.write(road.id) as conn:
+        await aside.put(
+            conn,
+            road.id,
+            [Thing(Why.QUIET, canary.id)],
+            until=at(days=30).at,
+            words=CANARIES["aside"],
+            by=road.carla.id,
+            now=at(),
+        )
     return Scene(road, canary)
 
 

@@ -64,6 +64,8 @@ def _paths(world: World) -> dict[str, str]:
             "{token}": world.things["links"].get(name.split(":")[0], "none"),
             "{id}": entry["posted"] if name == "entries:ask_undo" else entry["waiting"],
         }
+        if name.startswith("inbox:"):
+            things["{id}"] = world.things["inbox"]["steward's"]
         if name.startswith("members:"):
             things["{id}"] = world.things["members"]["other"]
         path = pattern

@@ -33,6 +33,8 @@ from timebank.communities import Community
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
 from timebank.entry import Kind, NewEntry, Share
+from timebank.inbox import Thing, Why, deeds
+from timebank.inbox.deeds import DeedKind, Item
 from timebank.members import Member, MemberKind, Role, Status
 from timebank.moment import Moment
 from timebank.posting import Approve
@@ -68,6 +70,10 @@ FORM = {
     "minutes": "1:00",
     "day": "2026-05-04",
     "other": "ALPHA Receiver",
+    "giver-0": "ALPHA Member",
+    "receiver-0": "ALPHA Receiver",
+    "until": "2026-06-01",
+    "hour": "8",
 }
 
 
@@ -191,6 +197,14 @@ async def _things(
                 now=NOW,
                 base_url="",
             )
+        mine: dict[str, UUID] = {}
+        for place, by in ((alpha, "coordinator"), (alpha, "steward"), (beta, "stranger")):
+            mine[by] = NOW.new_id()
+            entry_id = foreign if place is beta else posted
+            item = Item(Thing(Why.APPROVAL, entry_id), Minutes(60))
+            await deeds.keep(
+                conn, place.id, DeedKind.APPROVED, [item], id=mine[by], by=who[by], now=NOW
+            )
         row = (await buddies.of(conn, alpha.id, who["member"]))[0].id
         foreign_row = (await buddies.of(conn, beta.id, who["faraway"]))[0].id
         invited = (await invitations.waiting(conn, alpha.id, now=NOW))[0].id
@@ -217,6 +231,11 @@ async def _things(
             "house": str(house.id),
             "commons": str(alpha.commons_id),
             "elsewhere": str(who["faraway"]),
+        },
+        "inbox": {
+            "coordinator's": str(mine["coordinator"]),
+            "steward's": str(mine["steward"]),
+            "elsewhere": str(mine["stranger"]),
         },
         "invitations": {"member's": invited, "elsewhere": invited_there},
         "buddies": {"member's": str(row), "elsewhere": str(foreign_row)},
