@@ -125,8 +125,8 @@ async def get(conn: AsyncConnection, community: UUID, batch: UUID) -> Batch:
     raise NotFound("batch")
 
 
-async def latest(conn: AsyncConnection, community: UUID, limit: int = 50) -> list[Batch]:
-    """The batches of a community, the newest first."""
+async def latest(conn: AsyncConnection, community: UUID, limit: int | None = 50) -> list[Batch]:
+    """The batches of a community, the newest first; without a `limit`, all of them."""
     return await _read(conn, community, None, limit=limit)
 
 
@@ -140,7 +140,9 @@ async def entries_of(conn: AsyncConnection, community: UUID, batch: UUID) -> lis
     return [row.entry_id for row in rows]
 
 
-async def _read(conn: AsyncConnection, community: UUID, which: Any, *, limit: int) -> list[Batch]:
+async def _read(
+    conn: AsyncConnection, community: UUID, which: Any, *, limit: int | None
+) -> list[Batch]:
     count = (
         select(func.count())
         .where(

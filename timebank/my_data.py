@@ -8,7 +8,6 @@ was, so we do not call it anonymous.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import zipfile
@@ -22,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Minutes
 from ledger.sql import store, tables
-from timebank import audit, communities, members, policy, statements
+from timebank import audit, communities, members, policy, spreadsheet, statements
 from timebank.entries import entries, parts, steps
 from timebank.entry import OPEN
 from timebank.errors import EntriesWaiting, Forbidden, WrongState
@@ -30,6 +29,7 @@ from timebank.members import Member, Role, Status, buddies
 from timebank.moment import Moment
 from timebank.outbox import outbox
 from timebank.people import people, sessions, tokens
+from timebank.spreadsheet import Format, Table
 from timebank.text import fold
 
 _README = """Your data in {community}, as of {at} (UTC)
@@ -46,7 +46,7 @@ audit.json       what you did, and what was done to you
 async def archive(conn: AsyncConnection, community: UUID, member: UUID, *, now: Moment) -> bytes:
     """Everything kept about a member, as a zip of JSON and CSV with a page that explains it."""
     here = await communities.by_id(conn, community)
-    files = {
+    files: dict[str, str | bytes] = {
         "README.txt": _README.format(community=here.name, at=now.at.isoformat(" ", "minutes")),
         "member.json": _json(await _about(conn, community, member)),
         "statement.csv": await _statement(conn, community, member),
@@ -244,12 +244,10 @@ async def _about(conn: AsyncConnection, community: UUID, member: UUID) -> dict[s
     return found | ({"balance": row.balance, "lines": row.lines} if row else {})
 
 
-async def _statement(conn: AsyncConnection, community: UUID, member: UUID) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    async for row in statements.csv_rows(conn, community, member, by=member):
-        writer.writerow(row)
-    return text.getvalue()
+async def _statement(conn: AsyncConnection, community: UUID, member: UUID) -> bytes:
+    lines = await statements.rows(conn, community, member, by=member)
+    table = Table("statement", statements.HEADINGS, [line async for line in lines])
+    return spreadsheet.write(table, Format.CSV)
 
 
 async def _entries(conn: AsyncConnection, community: UUID, member: UUID) -> list[Mapping[str, Any]]:

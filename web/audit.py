@@ -5,11 +5,12 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from timebank import audit, policy
+from timebank import audit, lists, policy
 from timebank.audit import Act
 from timebank.members import Role
+from web import downloads
 from web.members import role_label
-from web.pages import gettext, here, page, path_id, read
+from web.pages import gettext, here, look, page, path_id, read
 from web.stories import Gettext
 
 PAGE = 50
@@ -18,6 +19,10 @@ PAGE = 50
 async def show(request: Request) -> Response:
     """Stewards read all of it, members their own matters."""
     at, _ = here(request), gettext(request)
+    if format := downloads.wanted(request):
+        async with look(request) as conn:
+            listed = await lists.acts(conn, at.community.id, by=at.me.id)
+            return await downloads.send(request, listed, format)
     before = request.query_params.get("before")
     async with read(request) as conn:
         acts = await audit.page(
@@ -45,6 +50,7 @@ def tell(act: Act, _: Gettext) -> str:
         "action": act.action,
         "version": act.facts.get("version") or act.agreement_version,
         "role": _role(act, _),
+        "list": _listed(act, _),
     }
     return (sentences(_).get(act.action) or "%(actor)s: %(action)s") % facts
 
@@ -52,6 +58,23 @@ def tell(act: Act, _: Gettext) -> str:
 def _role(act: Act, _: Gettext) -> str:
     role = act.facts.get("to")
     return role_label(Role(role), _) if role in list(Role) else ""
+
+
+def _listed(act: Act, _: Gettext) -> str:
+    """What somebody took along; a list that is new here is named as it is."""
+    name = str(act.facts.get("list", ""))
+    known = {
+        "accounts": _("all accounts"),
+        "audit": _("who did what"),
+        "inbox": _("what waits for coordinators"),
+        "invitations": _("invitations"),
+        "members": _("the members"),
+        "sheet": _("the entries of a sheet"),
+        "sheets": _("sheets that were typed in"),
+        "statement": _("somebody’s statement"),
+        "statements": _("statements to print"),
+    }
+    return known.get(name, name)
 
 
 def sentences(_: Gettext) -> dict[str, str]:
@@ -86,5 +109,6 @@ def sentences(_: Gettext) -> dict[str, str]:
         "member.refused": _("%(actor)s did not take in %(subject)s"),
         "member.resumed": _("%(actor)s resumed the membership of %(subject)s"),
         "member.role": _("%(actor)s gave %(subject)s the role of %(role)s"),
+        "list.taken": _("%(actor)s took a list along as a file: %(list)s"),
         "member.welcomed": _("%(actor)s welcomed %(subject)s"),
     }

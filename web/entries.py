@@ -21,6 +21,7 @@ from timebank import (
     directory,
     entries,
     entry_steps,
+    lists,
     members,
     policy,
     posting,
@@ -30,13 +31,14 @@ from timebank.entry import OPEN, Entry, Kind, Side
 from timebank.errors import Forbidden, NotFound, TimebankError
 from timebank.members import Member
 from timebank.posting import Approve, Done, Undo
-from web import record_form
+from web import downloads, record_form
 from web.attempt import attempt
 from web.forms import Form
 from web.pages import (
     database,
     gettext,
     here,
+    look,
     now,
     page,
     path_id,
@@ -54,6 +56,12 @@ async def index(request: Request) -> Response:
     """My entries, newest first: all, or those that still wait."""
     at = here(request)
     waiting = request.query_params.get("show") == "waiting"
+    if format := downloads.wanted(request):
+        async with look(request) as conn:
+            listed = lists.own_entries(
+                conn, at.community.id, by=at.me.id, states=OPEN if waiting else None
+            )
+            return await downloads.send(request, listed, format)
     async with read(request) as conn:
         mine = await entries.recent_of(
             conn, at.community.id, at.me.id, PAGE, states=OPEN if waiting else None

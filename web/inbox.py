@@ -9,11 +9,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ledger import ZERO, LedgerError, Minutes
-from timebank import entries, entry_steps, inbox, posting
+from timebank import entries, entry_steps, inbox, lists, posting
 from timebank.entry import Entry
 from timebank.errors import OwnGain, TimebankError
 from timebank.inbox import InboxRow, Why
 from timebank.posting import Approve, Done
+from web import downloads
 from web.forms import Form
 from web.messages import sentence
 from web.pages import database, gettext, here, ngettext, now, page, read, see_other, words, write
@@ -24,6 +25,11 @@ PAGE = 50
 
 async def index(request: Request) -> Response:
     """Hours to approve, questions to settle, people to welcome."""
+    if format := downloads.wanted(request):
+        at = here(request)
+        async with read(request) as conn:
+            listed = await lists.in_the_inbox(conn, at.community.id, by=at.me.id, now=now(request))
+            return await downloads.send(request, listed, format)
     return await _inbox_page(request, Form.blank())
 
 

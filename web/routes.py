@@ -92,8 +92,6 @@ TABLE: tuple[tuple[str, str, Policy, str, Handler], ...] = (
 
     # Paper, sheets, what comes in and what goes out.
     ("GET",  "/c/{slug}/statement",                 MEMBER,      "statement:show",           statement.show),
-    ("GET",  "/c/{slug}/statement.csv",             MEMBER,      "statement:as_csv",         statement.as_csv),
-    ("GET",  "/c/{slug}/statement/{account_id}.csv", MEMBER,     "statement:of_account_as_csv", statement.of_account_as_csv),
     ("GET",  "/c/{slug}/statement/{account_id}",    MEMBER,      "statement:of_account",     statement.of_account),
 
     # Members, organisations, offers and requests.

@@ -24,8 +24,6 @@ NO_PAGES = {
     "health:show",
     "files:icon",
     "files:show",
-    "statement:as_csv",
-    "statement:of_account_as_csv",
     "my_data:download",
     "mail:show",
 }
