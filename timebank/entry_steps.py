@@ -301,8 +301,10 @@ async def keep_step(
     by: Actor,
     now: Moment,
     words: str = "",
+    *,
+    tell: bool = True,
 ) -> None:
-    """Keep a step, write the audit and tell those concerned."""
+    """Keep a step, write the audit and, unless somebody else does, tell those concerned."""
     number = select(func.coalesce(func.max(steps.c.number), 0) + 1).where(
         steps.c.community_id == entry.community_id, steps.c.entry_id == entry.id
     )
@@ -330,8 +332,9 @@ async def keep_step(
         agreement_version=entry.agreement_version,
         now=now,
     )
-    news = EntryNews(entry, kind, by.id, by.member.name, words)
-    await notices.entry_steps(conn, entry.community_id, [news], now=now)
+    if tell:
+        news = EntryNews(entry, kind, by.id, by.member.name, words)
+        await notices.entry_steps(conn, entry.community_id, [news], now=now)
 
 
 def _refuse_long(words: str) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger import Minutes
 from ledger.sql import store, tables
 from timebank import audit, communities, members, policy, spreadsheet, statements
+from timebank.batches import batches
 from timebank.entries import entries, parts, steps
 from timebank.entry import OPEN
 from timebank.errors import EntriesWaiting, Forbidden, WrongState
@@ -39,6 +40,7 @@ statement.csv    every line of your statement; minutes, and days as year-month-d
 entries.json     the entries you stand in or wrote down
 steps.json       what you said about entries
 buddies.json     who may record for you, and for whom you may
+batches.json     sheets and files of entries that you brought in
 audit.json       what you did, and what was done to you
 """
 
@@ -63,6 +65,14 @@ async def archive(conn: AsyncConnection, community: UUID, member: UUID, *, now: 
                 select(buddies).where(
                     buddies.c.community_id == community,
                     or_(buddies.c.member_id == member, buddies.c.buddy_id == member),
+                ),
+            )
+        ),
+        "batches.json": _json(
+            await _rows(
+                conn,
+                select(batches).where(
+                    batches.c.community_id == community, batches.c.made_by == member
                 ),
             )
         ),
@@ -152,6 +162,11 @@ async def _erase_words(conn: AsyncConnection, community: UUID, member: UUID) -> 
         update(steps)
         .where(steps.c.community_id == community, steps.c.member_id == member)
         .values(words="")
+    )
+    await conn.execute(
+        update(batches)
+        .where(batches.c.community_id == community, batches.c.made_by == member)
+        .values(label="")
     )
     await conn.execute(
         delete(buddies).where(

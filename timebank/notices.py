@@ -303,7 +303,7 @@ def _entry_mail(here: communities.Community, one: EntryNews, reader: Reader) -> 
         paragraphs.append(_("In their words: {words}").format(words=one.words))
     if one.override:
         paragraphs.append(_("A hard floor was passed for it, for the reason given."))
-    if one.kind is StepKind.RECORDED:
+    if one.kind in (StepKind.RECORDED, StepKind.APPROVED, StepKind.POSTED):
         paragraphs.append(_("If that is not right, say so on its page:"))
     else:
         paragraphs.append(_("Here is its page:"))

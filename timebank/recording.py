@@ -57,12 +57,14 @@ async def record(
     by: UUID,
     now: Moment,
     entry_id: UUID | None = None,
+    tell: bool = True,
 ) -> Entry:
     """Write an entry down and ask the other side.
 
     Minutes are rounded to the agreement's step, shares are exact. With an `entry_id`, writing the
     same down again (a double click, a retry) answers with what is there; other content under the
-    same id raises `KeyReused`. Refuses with `ReadOnlyMember`, `NotYours`, `Forbidden`,
+    same id raises `KeyReused`. Without `tell` nobody gets a mail: for who sees to it that they hear
+    of it at once in another one. Refuses with `ReadOnlyMember`, `NotYours`, `Forbidden`,
     `NotTakingPart`, `DayAhead`, `NotFound`, `BadInput` and what `shapes.resolve` refuses.
     """
     actor = await acting.active(conn, community, by)
@@ -77,7 +79,7 @@ async def record(
         return await _already_there(conn, community, id, draft, actor)
     await _put_parts(conn, draft, id, actor, now)
     entry = await one(conn, community, id)
-    await keep_step(conn, entry, StepKind.RECORDED, actor, now)
+    await keep_step(conn, entry, StepKind.RECORDED, actor, now, tell=tell)
     return entry
 
 

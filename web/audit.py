@@ -37,6 +37,7 @@ async def show(request: Request) -> Response:
         "audit/show.html",
         acts=acts,
         sees_all=policy.may_read_audit(at.me),
+        coordinates=policy.may_coordinate(at.me),
         older=acts[-1].id if len(acts) == PAGE else None,
         told=lambda act: tell(act, _),
     )
@@ -65,6 +66,7 @@ def _listed(act: Act, _: Gettext) -> str:
     name = str(act.facts.get("list", ""))
     known = {
         "accounts": _("all accounts"),
+        "board": _("the notice-board"),
         "audit": _("who did what"),
         "inbox": _("what waits for coordinators"),
         "invitations": _("invitations"),
@@ -81,6 +83,8 @@ def sentences(_: Gettext) -> dict[str, str]:
     """Every kind of act we know, as a sentence."""
     return {
         "agreement.adopted": _("%(actor)s adopted version %(version)s of the agreement"),
+        "batch.made": _("%(actor)s typed in a sheet"),
+        "batch.undone": _("%(actor)s undid a sheet, or a file"),
         "buddy.added": _("%(actor)s noted who may write hours down for %(subject)s"),
         "buddy.ended": _("%(actor)s ended that somebody writes hours down for %(subject)s"),
         "community.created": _("This time bank began"),

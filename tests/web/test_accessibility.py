@@ -26,6 +26,8 @@ NO_PAGES = {
     "files:show",
     "my_data:download",
     "mail:show",
+    "paper:statements_file",
+    "sheets:names",
 }
 """What answers with something other than a page; mail:show is opened from mail:index."""
 
@@ -64,6 +66,8 @@ def _paths(world: World) -> dict[str, str]:
         }
         if name.startswith("members:"):
             things["{id}"] = world.things["members"]["other"]
+        if name.startswith("batches:"):
+            things["{id}"] = world.things["batches"]["sheet"]
         path = pattern
         for field, value in things.items():
             path = path.replace(field, value)
