@@ -20,7 +20,8 @@ from timebank.paper import handouts
 from timebank.paper import statements as statements_of
 from timebank.paper.handouts import Blank, PrintedMember
 from timebank.paper.press import Order, Press, Stage, minute
-from timebank.paper.statements import Month, Who
+from timebank.paper.statement import Month
+from timebank.paper.statements import Who
 from timebank.spreadsheet import Cell
 from web import sheet_form
 from web.forms import Form

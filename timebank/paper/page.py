@@ -13,8 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from fpdf import FPDF
-
 _FONTS = Path(__file__).parent / "fonts"
 _TEXT, _OTHER = "atkinson", "dejavu"
 _FACES = {
@@ -24,9 +22,9 @@ _FACES = {
 _OTHER_FACE = "DejaVuSans.ttf"
 _BOX = "\N{WHITE SQUARE}"
 _POINT = 25.4 / 72  # millimetres
-_LEADING = 1.35  # a line's height, in heights of its letters
+_LEADING = 1.28  # a line's height, in heights of its letters
 
-MARGIN = 18.0
+MARGIN = 16.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +237,8 @@ class Paper:
 
 
 def _blank(orientation: Any) -> Any:
+    from fpdf import FPDF  # takes half a second, for which only those who print have to wait
+
     return FPDF(orientation, format="A4")
 
 

@@ -14,9 +14,7 @@ import asyncio
 import contextlib
 import json
 import logging
-import os
 import pickle
-import struct
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
@@ -25,21 +23,21 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from timebank.db import Database
 from timebank.moment import Moment
 from timebank.paper import statements
-from timebank.paper.statements import Month, PrintedStatement, Who
+from timebank.paper.drawing import LENGTH
+from timebank.paper.statement import Month
+from timebank.paper.statements import Who
 
 log = logging.getLogger("timebank.paper")
 
 KEPT = timedelta(days=1)
 """So long a file is kept; it holds what many people did."""
 
-_STALE = 30.0  # seconds without a sign of the process that was making it
-_LENGTH = struct.Struct(">I")  # what comes before each message to the other process
+_STALE = 60.0  # seconds without a sign of the process that was making it
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,12 @@ class Press:
     def __init__(self, db: Database, folder: Path) -> None:
         self._db, self._folder = db, folder
         self._one_at_a_time = asyncio.Lock()
-        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._under_way: dict[Order, asyncio.Task[None]] = {}
+
+    @property
+    def under_way(self) -> int:
+        """How many orders this process is carrying out."""
+        return len(self._under_way)
 
     async def look(self, order: Order, *, by: UUID, now: Moment) -> Progress:
         """How far an order is; one that nobody has begun is begun.
@@ -119,13 +122,13 @@ class Press:
         begun = Progress(Stage.MAKING if wanted else Stage.EMPTY, 0, len(wanted))
         if wanted and self._claim(order, begun):
             task = asyncio.create_task(self._carry_out(order, wanted, now))
-            self._under_way[order.key] = task
-            task.add_done_callback(lambda _task: self._under_way.pop(order.key, None))
+            self._under_way[order] = task
+            task.add_done_callback(lambda _task: self._under_way.pop(order, None))
         return begun
 
     async def wait(self, order: Order, seconds: float) -> None:
         """Wait until an order under way in this process is done, but not longer than this."""
-        task = self._under_way.get(order.key)
+        task = self._under_way.get(order)
         if task is not None:
             await asyncio.wait([task], timeout=seconds)
 
@@ -136,25 +139,31 @@ class Press:
 
     async def stop(self) -> None:
         """End what is under way; it will be begun anew when somebody asks."""
-        tasks = list(self._under_way.values())
-        for task in tasks:
+        for order, task in list(self._under_way.items()):
             task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            await asyncio.wait([task])
+            self._path(order, "json").unlink(missing_ok=True)
 
     def sweep(self, now: Moment) -> int:
         """Remove what is older than a day; how many files that was."""
         removed = 0
-        for path in self._folder.glob("*.*") if self._folder.exists() else ():
+        for path in self._folder.glob("*/*.*") if self._folder.exists() else ():
             with contextlib.suppress(FileNotFoundError):
                 if now.at.timestamp() - path.stat().st_mtime >= KEPT.total_seconds():
                     path.unlink()
                     removed += 1
         return removed
 
+    def forget(self, community: UUID) -> None:
+        """Remove all files of a community: somebody on them has closed their account."""
+        for path in self._of(community).glob("*.*"):
+            path.unlink(missing_ok=True)
+
+    def _of(self, community: UUID) -> Path:
+        return self._folder / community.hex
+
     def _path(self, order: Order, ending: str) -> Path:
-        return self._folder / f"{order.key}.{ending}"
+        return self._of(order.community) / f"{order.key}.{ending}"
 
     def _known(self, order: Order) -> Progress | None:
         """What its maker last noted; None if there is none, or if it has died."""
@@ -173,6 +182,7 @@ class Press:
     def _claim(self, order: Order, progress: Progress) -> bool:
         """Take the order on, unless another process was quicker."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._of(order.community).mkdir(mode=0o700, exist_ok=True)
         try:
             with self._path(order, "json").open("x", encoding="utf-8") as note:
                 note.write(_written(progress))
@@ -192,9 +202,6 @@ class Press:
             async with self._one_at_a_time:
                 drawn = await self._make(order, wanted, now)
             self._note(order, Progress(Stage.READY if drawn else Stage.EMPTY, drawn, drawn))
-        except asyncio.CancelledError:
-            self._path(order, "json").unlink(missing_ok=True)
-            raise
         except Exception:
             log.exception("statements could not be printed")
             self._note(order, Progress(Stage.FAILED, 0, len(wanted)))
@@ -203,7 +210,7 @@ class Press:
         """Read the statements, have them drawn, and keep the file; how many there are."""
         half = self._path(order, "making")
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "timebank.paper.press", stdin=PIPE, stdout=PIPE
+            sys.executable, "-m", "timebank.paper.drawing", stdin=PIPE, stdout=PIPE
         )
         read = drawn = 0
         try:
@@ -238,7 +245,7 @@ def _written(progress: Progress) -> str:
 async def _send(process: Process, what: object) -> None:
     assert process.stdin is not None
     message = pickle.dumps(what)
-    process.stdin.write(_LENGTH.pack(len(message)) + message)
+    process.stdin.write(LENGTH.pack(len(message)) + message)
     await process.stdin.drain()
 
 
@@ -247,35 +254,3 @@ async def _heard(process: Process) -> None:
     assert process.stdout is not None
     if not await process.stdout.readline():
         raise RuntimeError("the process that draws statements ended early")
-
-
-# ── The other process ────────────────────────────────────────────────────────────────────────────
-
-
-def main() -> None:
-    """Draw what comes on standard input, and write the file at its end."""
-    path, title, language, at = _received()
-    paper = statements.begin(title, language, at)
-    while (some := _received()) is not None:
-        page: PrintedStatement
-        for page in some:
-            statements.draw(paper, page)
-        _say()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(paper.bytes() if paper.pages else b"")
-    _say()
-
-
-def _received() -> Any:
-    (length,) = _LENGTH.unpack(sys.stdin.buffer.read(_LENGTH.size))
-    return pickle.loads(sys.stdin.buffer.read(length))  # noqa: S301 - from our own parent
-
-
-def _say() -> None:
-    sys.stdout.write("done\n")
-    sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main()
