@@ -149,7 +149,7 @@ async def _sheet_page(
         kinds=[(kind, kind_label(kind, _).capitalize()) for kind in _KINDS],
         sides=[(Side.GAVE, _("gave")), (Side.RECEIVED, _("received"))],
         headings=sheet_form.headings(_),
-        first_day=f"{today.day}/{today.month}/{today.year}",
+        first_day=f"{today.day}/{today.month}",
         today=today,
         most_rows=MOST_ROWS,
         commons_label=sheet_form.commons(at.community, _).label,

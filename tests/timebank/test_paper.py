@@ -174,7 +174,7 @@ async def test_it_says_what_happened_in_plain_words(place: MillRoad) -> None:
         ("You gave time to Bert Okoro. The garden.", 90, False),
         ("Bert Okoro gave you time. A lift! Undone later.", -30, True),
         ("Taken back, with Bert Okoro. Written down twice.", 30, True),
-        ("You gave the commons hours as a gift.", -15, False),
+        ("You gave hours to the commons.", -15, False),
     ]
     assert (page.given, page.received, page.gifts) == (Minutes(90), ZERO, Minutes(-15))
     assert [(one.words, one.minutes.count) for one in page.waiting] == [

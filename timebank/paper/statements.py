@@ -335,7 +335,9 @@ class _Teller:
         if row.reverses:
             words = _("Taken back, with {name}.").format(name=other)
         else:
-            words = _what(kind, page.language, gained=row.minutes > ZERO).format(name=other)
+            commons = row.other_id == self._place.commons_id
+            words = _what(kind, page.language, gained=row.minutes > ZERO, commons=commons)
+            words = words.format(name=other)
         words = _with_note(words, entry.note or entry.category or "")
         undone = entry.reversed_by_id is not None
         if undone:
@@ -351,7 +353,8 @@ class _Teller:
         gained = (own.side is Side.GAVE) is not entry.kind.is_gift
         others = entry.receivers if own.side is Side.GAVE else entry.givers
         names = ", ".join(self._part(part.account_id, part.name, _) for part in others)
-        words = _what(entry.kind, page.language, gained=gained).format(name=names)
+        commons = [part.account_id for part in others] == [self._place.commons_id]
+        words = _what(entry.kind, page.language, gained=gained, commons=commons).format(name=names)
         words = _with_note(words, entry.note or entry.category or "")
         page.waiting.append(
             Waiting(entry.occurred_on, words, own.minutes if gained else -own.minutes)
@@ -364,14 +367,19 @@ class _Teller:
         return _("the commons") if account == self._place.commons_id else name
 
 
-def _what(kind: Kind, language: str, *, gained: bool) -> str:
-    """What happened between the reader and {name}."""
+def _what(kind: Kind, language: str, *, gained: bool, commons: bool) -> str:
+    """What happened between the reader and {name}, or the commons."""
     _ = translations(language).gettext
-    if kind.is_gift:
-        if gained:
-            return _("A gift of hours from {name}.")
-        return _("You gave {name} hours as a gift.")
-    return _("You gave time to {name}.") if gained else _("{name} gave you time.")
+    gift = kind.is_gift
+    if commons and gained:
+        return (
+            _("A gift of hours from the commons.") if gift else _("You gave time to the commons.")
+        )
+    if commons:
+        return _("You gave hours to the commons.") if gift else _("The commons gave you time.")
+    if gained:
+        return _("A gift of hours from {name}.") if gift else _("You gave time to {name}.")
+    return _("You gave {name} hours as a gift.") if gift else _("{name} gave you time.")
 
 
 def _with_note(words: str, note: str) -> str:
