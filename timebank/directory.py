@@ -108,12 +108,15 @@ async def resolve_many(
     """Whom each of these names can mean, as `resolve` says it, in one query for all of them."""
     if not texts:
         return {}
-    everyone = (await conn.execute(_choosable(community))).all()
+    begin_with: dict[str, list[Any]] = {}  # members by the first letters of their names' words
+    for row in (await conn.execute(_choosable(community))).all():
+        for letter in {word[0] for word in row.name_key.split()}:
+            begin_with.setdefault(letter, []).append(row)
     found = {}
     for text in texts:
         key = _key(text)
-        fitting = (row for row in everyone if _begins(row.name_key, key)) if key else iter(())
-        found[text] = _meant(text, list(islice(fitting, _FITTING)))
+        fitting = (row for row in begin_with.get(key[:1], ()) if _begins(row.name_key, key))
+        found[text] = _meant(text, list(islice(fitting, _FITTING))) if key else []
     return found
 
 

@@ -15,6 +15,8 @@ from httpx2 import Response
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select
 
+from tests.web.test_sheets import HEAD, post
+from tests.web.test_sheets import rows as rows_of_a_sheet
 from tests.web.town import Town
 from timebank import audit
 from timebank.lists import taken
@@ -30,10 +32,15 @@ LISTS = {
     "audit:show": ("Stella", "audit"),
     "inbox:index": ("Carla", "inbox"),
     "books:show": ("Carla", "books"),
+    "batches:index": ("Carla", "batches/"),
+    "batches:show": ("Carla", f"batches/{HEAD['id']}"),
 }
 """Each page with a list on it, and who asks for it here."""
 
-NO_LISTS = {"mail:index": "the demo's own mail, of no community"}
+NO_LISTS = {
+    "mail:index": "the demo's own mail, of no community",
+    "paper:index": "where one begins; there is no list on it",
+}
 """Pages that are called a list and have no table, and why."""
 
 
@@ -59,6 +66,7 @@ async def busy(town: Town) -> None:
     await town.record("Jorge", "Ana", 60, note="Waits")
     await town.approve(await town.record("Ana", "the commons", 30, note="Tea for all"))
     await town.post("Ana", "invitations/", {"name": "Gus", "email": ""})
+    await post(town, HEAD | rows_of_a_sheet(("4/5", "Jorge", "Bert", "1h", "From a slip")))
 
 
 def test_every_page_that_is_called_a_list_is_one_here() -> None:
