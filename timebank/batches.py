@@ -21,8 +21,10 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     and_,
+    exists,
     func,
     insert,
+    or_,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -31,17 +33,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger import ZERO, Minutes
 from ledger.sql import metadata
 from ledger.sql.types import Count, Hash, Id, Instant, Words
-from timebank import acting, audit, entry_steps, policy, posting
+from timebank import acting, audit, entry_steps, flow, policy, posting
 from timebank.acting import Actor
 from timebank.db import Database
-from timebank.entries import LONGEST_WORDS, entries, load
-from timebank.entry import OPEN, Entry, State
+from timebank.entries import LONGEST_WORDS, entries, load, parts
+from timebank.entry import OPEN, Entry, Kind, State
 from timebank.errors import BadInput, Forbidden, NotFound, ReasonMissing, TimebankError
 from timebank.members import members
 from timebank.moment import Moment
 from timebank.posting import Done, Refused, Verdict
 
 _CHUNK = 200
+_NAMED = 100  # of the entries that somebody else has to undo
 
 
 class Source(StrEnum):
@@ -239,42 +242,73 @@ async def standing(conn: AsyncConnection, community: UUID, batch: UUID) -> dict[
 
 @dataclass(frozen=True, slots=True)
 class Undoing:
-    """What undoing a batch would do, by the ids of its entries in the order of their rows.
+    """What undoing a batch would do, in numbers of entries.
 
-    `moved_back` are on the statements, `taken_back` still wait. `not_by_me`: the coordinator who
-    asks would gain from undoing these, so another one has to. What is over already is left out.
+    `moved_back` are on the statements, `minutes` of them together; `taken_back` still wait.
+    `not_by_me`: the coordinator who asks would gain from undoing these, so another one has to; the
+    first of them are named. What is over already is left out.
     """
 
-    moved_back: tuple[UUID, ...]
-    taken_back: tuple[UUID, ...]
-    not_by_me: tuple[UUID, ...]
+    moved_back: int
     minutes: Minutes
+    taken_back: int
+    not_by_me: int
+    first_not_by_me: tuple[UUID, ...]
 
     @property
-    def anything(self) -> bool:
-        """Whether there is something this coordinator could undo."""
-        return bool(self.moved_back or self.taken_back)
+    def count(self) -> int:
+        """How many entries this coordinator could undo."""
+        return self.moved_back + self.taken_back
 
 
 async def undoing(conn: AsyncConnection, community: UUID, batch: UUID, *, by: UUID) -> Undoing:
-    """What undoing a batch would do if coordinator `by` asked for it now (`Forbidden`)."""
+    """What undoing a batch would do if coordinator `by` asked for it now (`Forbidden`).
+
+    In a few statements, however many entries there are.
+    """
     actor = await _coordinator(conn, community, by)
     await get(conn, community, batch)
-    back: list[UUID] = []
-    open_: list[UUID] = []
-    not_mine: list[UUID] = []
-    minutes = ZERO
-    ids = await entries_of(conn, community, batch)
-    for start in range(0, len(ids), _CHUNK):
-        for entry in await load(conn, community, ids[start : start + _CHUNK]):
-            if entry.state in OPEN:
-                open_.append(entry.id)
-            elif policy.may_undo(actor.member, entry, actor.manages):
-                back.append(entry.id)
-                minutes += entry.minutes
-            elif _is_posted(entry):
-                not_mine.append(entry.id)
-    return Undoing(tuple(back), tuple(open_), tuple(not_mine), minutes)
+    ours = (batch_entries.c.community_id == community, batch_entries.c.batch_id == batch)
+    posted = and_(entries.c.state == State.APPROVED.value, entries.c.reverses_id.is_(None))
+    gains = _gains_from_undoing(actor)
+    waits = entries.c.state.in_([state.value for state in OPEN])
+    back = and_(posted, ~gains)
+    row = (
+        await conn.execute(
+            select(
+                func.count().filter(back).label("back"),
+                func.sum(entries.c.minutes).filter(back).label("minutes"),
+                func.count().filter(waits).label("open"),
+                func.count().filter(and_(posted, gains)).label("not_mine"),
+            )
+            .join(batch_entries, _of_batch())
+            .where(*ours)
+        )
+    ).one()
+    first = await conn.execute(
+        select(entries.c.id)
+        .join(batch_entries, _of_batch())
+        .where(*ours, posted, gains)
+        .order_by(batch_entries.c.position, entries.c.id)
+        .limit(_NAMED)
+    )
+    ids = tuple(one.id for one in first)
+    return Undoing(row.back, row.minutes or ZERO, row.open, row.not_mine, ids)
+
+
+def _gains_from_undoing(actor: Actor) -> Any:
+    """What `policy.gains` says of undoing an entry, for the database."""
+    mine = [actor.member.account_id, *actor.manages]
+    sides = [
+        and_(entries.c.kind == kind.value, parts.c.side != flow.gaining_side(kind).value)
+        for kind in Kind
+    ]
+    return exists().where(
+        parts.c.community_id == entries.c.community_id,
+        parts.c.entry_id == entries.c.id,
+        parts.c.account_id.in_(mine),
+        or_(*sides),
+    )
 
 
 @dataclass(frozen=True, slots=True)

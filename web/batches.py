@@ -107,7 +107,7 @@ async def _undo_page(
         plan = await batches.undoing(conn, at.community.id, id, by=at.me.id)
         refused = done.refused[:PAGE] if done else ()
         why = {one.entry_id: sentence(one.error, _) for one in refused}
-        left = await entries.load(conn, at.community.id, [*why, *plan.not_by_me[:PAGE]])
+        left = await entries.load(conn, at.community.id, [*why, *plan.first_not_by_me])
     return page(
         request,
         "batches/undo.html",

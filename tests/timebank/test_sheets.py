@@ -295,8 +295,10 @@ async def test_a_batch_is_undone_as_one_and_twice_is_once(place: MillRoad) -> No
     )
     async with place.db.read(place.id) as conn:
         plan = await batches.undoing(conn, place.id, batch, by=place.carla.id)
-    assert (len(plan.moved_back), len(plan.taken_back), len(plan.not_by_me)) == (1, 1, 1)
+        ids = await batches.entries_of(conn, place.id, batch)
+    assert (plan.moved_back, plan.taken_back, plan.not_by_me, plan.count) == (1, 1, 1, 2)
     assert plan.minutes == Minutes(90)
+    assert plan.first_not_by_me == (ids[2],)
     done = await undo(place, batch)
     assert (done.moved_back, done.taken_back) == (1, 1)
     assert [type(one.error) for one in done.refused] == [OwnGain]
