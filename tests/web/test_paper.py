@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import io
 import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from sqlalchemy import insert, select
 from tests.timebank.factories import START
 from tests.web.effort import Effort
 from tests.web.test_sheets import barriers, desk
-from tests.web.town import Town
+from tests.web.town import HOST, Town, built
 from timebank import audit
 from timebank.config import Settings
 from timebank.listings import ListingKind, listings
@@ -29,6 +31,13 @@ from timebank.moment import Moment
 from timebank.paper.press import Order, minute
 from timebank.paper.statement import Month
 from timebank.paper.statements import Who
+
+
+@pytest.fixture
+async def house(sqlite_settings: Settings) -> AsyncIterator[Town]:
+    """The town on SQLite alone, for what no database has a say in."""
+    async with built(replace(sqlite_settings, base_url=HOST)) as there:
+        yield there
 
 
 def read(answer: Response) -> PdfReader:
@@ -73,36 +82,36 @@ async def offer(town: Town, who: str, kind: ListingKind, title: str, days: int =
 
 @pytest.mark.parametrize("shape", ["people", "entries"])
 async def test_the_blank_sheet_has_the_columns_of_the_page_it_is_typed_into(
-    town: Town, shape: str
+    house: Town, shape: str
 ) -> None:
-    typing = (await town.get("Carla", "sheets/new", shape=shape)).text
+    typing = (await house.get("Carla", "sheets/new", shape=shape)).text
     head = re.search(r'<div class="head"[^>]*>(.*?)</div>', typing, re.DOTALL)
     assert head
     columns = [found for found in re.findall(r"<span>([^<]*)</span>", head[1]) if found]
     assert len(columns) >= 3
-    printed = (await town.get("Carla", "paper/sheet", shape=shape)).text
+    printed = (await house.get("Carla", "paper/sheet", shape=shape)).text
     assert re.findall(r'<th scope="col">([^<]*)</th>', printed) == columns
-    document = read(await town.get("Carla", "paper/sheet", shape=shape, **{"as": "pdf"}))
+    document = read(await house.get("Carla", "paper/sheet", shape=shape, **{"as": "pdf"}))
     assert len(document.pages) == 1
     assert " ".join(columns) in words(document)
 
 
-async def test_the_member_list_shows_what_its_reader_may_see_and_is_noted(town: Town) -> None:
-    await offer(town, "Ana", ListingKind.OFFER, "Bread baking")
-    page = (await town.get("Jorge", "paper/members")).text
+async def test_the_member_list_shows_what_its_reader_may_see_and_is_noted(house: Town) -> None:
+    await offer(house, "Ana", ListingKind.OFFER, "Bread baking")
+    page = (await house.get("Jorge", "paper/members")).text
     assert "Ana Lima" in page
     assert "Bread baking" in page
     assert "07700 900111" not in page
-    assert await noted(town) == []
+    assert await noted(house) == []
     assert "07700 900111" not in words(
-        read(await town.get("Jorge", "paper/members", **{"as": "pdf"}))
+        read(await house.get("Jorge", "paper/members", **{"as": "pdf"}))
     )
-    said = words(read(await town.get("Carla", "paper/members", **{"as": "pdf"})))
+    said = words(read(await house.get("Carla", "paper/members", **{"as": "pdf"})))
     for found in ("Who is here", "Ana Lima", "07700 900111", "Bread baking", "Mill Road Library"):
         assert found in said
-    assert await noted(town) == [
-        (town.id("Jorge"), "members", 7),
-        (town.id("Carla"), "members", 7),
+    assert await noted(house) == [
+        (house.id("Jorge"), "members", 7),
+        (house.id("Carla"), "members", 7),
     ]
 
 
@@ -139,59 +148,59 @@ async def made(town: Town, by: str = "Carla", **form: str) -> str:
     return found[1].replace("&amp;", "&").removeprefix(town.path())
 
 
-async def test_statements_are_ordered_made_and_fetched_without_scripts(town: Town) -> None:
-    await town.approve(await town.record("Ana", "Bert", 90, note="Shopping"))
-    file = await made(town)
-    answer = await town.get("Dora", file)
+async def test_statements_are_ordered_made_and_fetched_without_scripts(house: Town) -> None:
+    await house.approve(await house.record("Ana", "Bert", 90, note="Shopping"))
+    file = await made(house)
+    answer = await house.get("Dora", file)
     assert 'filename="statements-2026-05.pdf"' in answer.headers["content-disposition"]
     document = read(answer)
     assert len(document.pages) == 8
     said = words(document)
     assert "You gave time to Bert Cole. Shopping." in said
     assert "Ana Lima gave you time. Shopping." in said
-    assert await noted(town) == [(town.id("Dora"), "statements", 8)]
+    assert await noted(house) == [(house.id("Dora"), "statements", 8)]
     for who in ("Ana", "Pia"):
-        assert (await town.get(who, file)).status_code == 403
+        assert (await house.get(who, file)).status_code == 403
     elsewhere = file.replace("everyone", "without-email")
-    assert (await town.get("Carla", elsewhere)).status_code == 404, "those nobody has made"
-    assert list(town.db.settings.data.glob("paper/*/*.pdf"))
-    await town.post("Jorge", "my-data/close", {"sure": "1"})
-    assert not list(town.db.settings.data.glob("paper/*/*.pdf")), "Jorge's is in there"
-    await town.app.state.press.stop()
+    assert (await house.get("Carla", elsewhere)).status_code == 404, "those nobody has made"
+    assert list(house.db.settings.data.glob("paper/*/*.pdf"))
+    await house.post("Jorge", "my-data/close", {"sure": "1"})
+    assert not list(house.db.settings.data.glob("paper/*/*.pdf")), "Jorge's is in there"
+    await house.app.state.press.stop()
 
 
-async def test_those_without_email_and_one_person_alone(town: Town) -> None:
-    hub = " ".join((await town.get("Carla", "paper/")).text.split())
+async def test_those_without_email_and_one_person_alone(house: Town) -> None:
+    hub = " ".join((await house.get("Carla", "paper/")).text.split())
     assert "For one person without e-mail" in hub
     assert "For everyone: 8" in hub
-    said = words(read(await town.get("Carla", await made(town, who="without-email"))))
+    said = words(read(await house.get("Carla", await made(house, who="without-email"))))
     assert "Bert Cole" in said
     assert "Ana Lima" not in said
-    said = words(read(await town.get("Carla", await made(town, who="one", name="jorge"))))
+    said = words(read(await house.get("Carla", await made(house, who="one", name="jorge"))))
     assert "Jorge Medina" in said
     assert "Bert Cole" not in said
-    await town.app.state.press.stop()
+    await house.app.state.press.stop()
 
 
-async def test_an_order_that_is_not_clear_is_asked_again(town: Town) -> None:
+async def test_an_order_that_is_not_clear_is_asked_again(house: Town) -> None:
     for form, said in (
         ({"month": "2026-13", "who": "everyone"}, "Choose one of those offered here."),
         ({"month": "2026-05", "who": "one", "name": "Zorro"}, "Nobody here is called that."),
         ({"month": "2026-05", "who": "one", "name": ""}, "Please fill this in."),
     ):
-        page = await town.post("Carla", "paper/statements", form)
+        page = await house.post("Carla", "paper/statements", form)
         assert page.status_code == 422
         assert said in page.text
-    empty = await town.post("Carla", "paper/statements", {"month": "2026-04", "who": "everyone"})
-    page = await town.get("Carla", empty.headers["location"].removeprefix(town.path()))
+    empty = await house.post("Carla", "paper/statements", {"month": "2026-04", "who": "everyone"})
+    page = await house.get("Carla", empty.headers["location"].removeprefix(house.path()))
     assert "There is nothing to print" in page.text
-    old = await town.get("Carla", "paper/statements", month="2026-05", who="everyone", asked="1")
+    old = await house.get("Carla", "paper/statements", month="2026-05", who="everyone", asked="1")
     assert "put away after a day" in old.text
     for strange in ({"asked": "x"}, {"who": "one"}, {"month": "May"}):
         asked = {"month": "2026-05", "who": "everyone", "asked": "1"} | strange
-        page = await town.get("Carla", "paper/statements", **asked)
+        page = await house.get("Carla", "paper/statements", **asked)
         assert "Which month?" in page.text
-        assert (await town.get("Carla", "paper/statements/file", **asked)).status_code == 404
+        assert (await house.get("Carla", "paper/statements/file", **asked)).status_code == 404
 
 
 @pytest.mark.asyncio(loop_scope="session")
