@@ -16,6 +16,7 @@ from timebank.noticeboard import Notice
 from timebank.paper.page import Column, Paper
 
 _ROW = 11.0  # millimetres: high enough to write in
+_TOGETHER = 45.0  # millimetres that a heading and the notice below it stay together on
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +115,13 @@ def board(
         paper.words(_("Nothing is offered or asked for at the moment."))
     kinds = {ListingKind.OFFER: _("Offered"), ListingKind.REQUEST: _("Asked for")}
     for kind, of_kind in groupby(notices, lambda notice: notice.kind):
+        paper.need(_TOGETHER + 12)
         paper.gap(6)
         paper.words(kinds[kind], size=26, bold=True)
         for category, some in groupby(of_kind, lambda notice: notice.category):
             if category:
-                paper.gap(2)
+                paper.need(_TOGETHER)
+                paper.gap(5)
                 paper.words(category, size=18)
             for notice in some:
                 _pin(paper, notice, language, phones=phones)
@@ -128,6 +131,7 @@ def board(
 def _pin(paper: Paper, notice: Notice, language: str, *, phones: bool) -> None:
     """One notice: what, in a few more words, and whom to ask until when."""
     _ = translations(language).gettext
+    paper.need(_TOGETHER - 15)
     paper.gap(2)
     paper.rule(grey=190)
     paper.gap(2)
