@@ -6,7 +6,7 @@ in `timebank.posting`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -47,6 +47,8 @@ from timebank.members import MemberKind, Status, buddies, members
 
 LONGEST_WORDS = 4000
 """Characters of a note, a reason, a question or an answer."""
+
+_CHUNK = 500
 
 entries = Table(
     "entry",
@@ -231,6 +233,29 @@ async def recent_of(
     wanted = tuple(states) if states is not None else tuple(State)
     theirs = _ids_of(community, member_id, wanted)
     return await _listed(conn, community, theirs, limit, newest_first=True)
+
+
+async def every_of(
+    conn: AsyncConnection,
+    community: UUID,
+    member_id: UUID,
+    *,
+    states: Collection[State] | None = None,
+) -> AsyncIterator[Entry]:
+    """All that `recent_of` begins with, read in chunks; for files of any length."""
+    wanted = tuple(states) if states is not None else tuple(State)
+    rows = await conn.execute(
+        select(entries.c.id)
+        .where(
+            entries.c.community_id == community,
+            entries.c.id.in_(_ids_of(community, member_id, wanted)),
+        )
+        .order_by(entries.c.recorded_at.desc(), entries.c.id.desc())
+    )
+    ids = [row.id for row in rows]
+    for start in range(0, len(ids), _CHUNK):
+        for entry in await load(conn, community, ids[start : start + _CHUNK]):
+            yield entry
 
 
 async def load(conn: AsyncConnection, community: UUID, ids: Collection[UUID]) -> list[Entry]:

@@ -389,8 +389,12 @@ async def keep_step(
     instead: Entry | None = None,
     told: frozenset[UUID] = frozenset(),
     foreseen: Sequence[Foreseen] = (),
+    tell: bool = True,
 ) -> None:
-    """Keep a step, write the audit and tell those concerned, except those who are `told`."""
+    """Keep a step, write the audit and tell those concerned, except those who are `told`.
+
+    Without `tell` nobody is: somebody else sees to it.
+    """
     number = select(func.coalesce(func.max(steps.c.number), 0) + 1).where(
         steps.c.community_id == entry.community_id, steps.c.entry_id == entry.id
     )
@@ -418,6 +422,8 @@ async def keep_step(
         agreement_version=entry.agreement_version,
         now=now,
     )
+    if not tell:
+        return
     fresh = kind is StepKind.RECORDED
     looks_into = None if fresh else await disputes.coordinator(conn, entry)
     news = EntryNews(

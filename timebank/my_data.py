@@ -8,7 +8,6 @@ was, so we do not call it anonymous.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import zipfile
@@ -22,7 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Minutes
 from ledger.sql import store, tables
-from timebank import audit, communities, corrections, members, policy, statements
+from timebank import audit, communities, corrections, members, policy, spreadsheet, statements
+from timebank.batches import batches
 from timebank.entries import entries, parts, steps
 from timebank.entry import OPEN
 from timebank.errors import EntriesWaiting, Forbidden, WrongState
@@ -33,6 +33,7 @@ from timebank.moment import Moment
 from timebank.odd import oddities
 from timebank.outbox import outbox
 from timebank.people import people, sessions, tokens
+from timebank.spreadsheet import Format, Table
 from timebank.text import fold
 
 _README = """Your data in {community}, as of {at} (UTC)
@@ -42,6 +43,7 @@ statement.csv    every line of your statement; minutes, and days as year-month-d
 entries.json     the entries you stand in or wrote down
 steps.json       what you said about entries
 buddies.json     who may record for you, and for whom you may
+batches.json     sheets and files of entries that you brought in
 audit.json       what you did, and what was done to you
 desk.json        what coordinators noted: about you, or you as one of them
 """
@@ -50,7 +52,7 @@ desk.json        what coordinators noted: about you, or you as one of them
 async def archive(conn: AsyncConnection, community: UUID, member: UUID, *, now: Moment) -> bytes:
     """Everything kept about a member, as a zip of JSON and CSV with a page that explains it."""
     here = await communities.by_id(conn, community)
-    files = {
+    files: dict[str, str | bytes] = {
         "README.txt": _README.format(community=here.name, at=now.at.isoformat(" ", "minutes")),
         "member.json": _json(await _about(conn, community, member)),
         "statement.csv": await _statement(conn, community, member),
@@ -67,6 +69,14 @@ async def archive(conn: AsyncConnection, community: UUID, member: UUID, *, now: 
                 select(buddies).where(
                     buddies.c.community_id == community,
                     or_(buddies.c.member_id == member, buddies.c.buddy_id == member),
+                ),
+            )
+        ),
+        "batches.json": _json(
+            await _rows(
+                conn,
+                select(batches).where(
+                    batches.c.community_id == community, batches.c.made_by == member
                 ),
             )
         ),
@@ -161,6 +171,11 @@ async def _erase_words(conn: AsyncConnection, community: UUID, member: UUID) -> 
     )
     await conn.execute(
         update(aside.put_aside).where(aside.concerns(community, member)).values(words="")
+    )
+    await conn.execute(
+        update(batches)
+        .where(batches.c.community_id == community, batches.c.made_by == member)
+        .values(label="")
     )
     await conn.execute(
         delete(buddies).where(
@@ -265,12 +280,10 @@ async def _about(conn: AsyncConnection, community: UUID, member: UUID) -> dict[s
     return found | ({"balance": row.balance, "lines": row.lines} if row else {})
 
 
-async def _statement(conn: AsyncConnection, community: UUID, member: UUID) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    async for row in statements.csv_rows(conn, community, member, by=member):
-        writer.writerow(row)
-    return text.getvalue()
+async def _statement(conn: AsyncConnection, community: UUID, member: UUID) -> bytes:
+    lines = await statements.rows(conn, community, member, by=member)
+    table = Table("statement", statements.HEADINGS, [line async for line in lines])
+    return spreadsheet.write(table, Format.CSV)
 
 
 async def _entries(conn: AsyncConnection, community: UUID, member: UUID) -> list[Mapping[str, Any]]:

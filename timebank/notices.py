@@ -298,6 +298,8 @@ _SUBJECTS = {
 
 _WHAT_NOW = {
     StepKind.RECORDED: N_("If that is not right, say so on its page:"),
+    StepKind.APPROVED: N_("If that is not right, say so on its page:"),
+    StepKind.POSTED: N_("If that is not right, say so on its page:"),
     StepKind.DISPUTED: N_("You can say how you remember it, on its page:"),
     StepKind.UNDO_ASKED: N_("You can say how you remember it, on its page:"),
     StepKind.TAKEN: N_("If there is something they should know, write it on its page:"),

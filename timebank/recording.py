@@ -58,17 +58,19 @@ async def record(
     by: UUID,
     now: Moment,
     entry_id: UUID | None = None,
+    tell: bool = True,
 ) -> Entry:
     """Write an entry down and ask the other side.
 
     Minutes are rounded to the agreement's step, shares are exact. With an `entry_id`, writing the
     same down again (a double click, a retry) answers with what is there; other content under the
-    same id raises `KeyReused`. Refuses with `ReadOnlyMember`, `NotYours`, `Forbidden`,
+    same id raises `KeyReused`. Without `tell` nobody gets a mail: for who sees to it that they hear
+    of it at once in another one. Refuses with `ReadOnlyMember`, `NotYours`, `Forbidden`,
     `NotTakingPart`, `DayAhead`, `NotFound`, `BadInput` and what `shapes.resolve` refuses.
     """
     actor = await acting.active(conn, community, by)
     draft = await prepare(conn, community, new, actor, now)
-    return await put(conn, draft, actor, now, entry_id=entry_id)
+    return await put(conn, draft, actor, now, entry_id=entry_id, tell=tell)
 
 
 async def change(
@@ -188,8 +190,12 @@ async def put(
     *,
     entry_id: UUID | None = None,
     told: frozenset[UUID] = frozenset(),
+    tell: bool = True,
 ) -> Entry:
-    """Write down what was prepared; twice under one id is once. `told` know of it already."""
+    """Write down what was prepared; twice under one id is once.
+
+    `told` know of it already, and without `tell` nobody gets a mail.
+    """
     id = entry_id or now.new_id()
     community = draft.community.id
     row = _as_row(draft, id, now) | {
@@ -203,7 +209,8 @@ async def put(
     entry = await one(conn, community, id)
     await odd.look(conn, entry, timezone=draft.community.timezone, now=now)
     past = await _foreseen(conn, entry, draft)
-    await keep_step(conn, entry, StepKind.RECORDED, actor, now, told=told, foreseen=past)
+    kind = StepKind.RECORDED
+    await keep_step(conn, entry, kind, actor, now, told=told, foreseen=past, tell=tell)
     return entry
 
 

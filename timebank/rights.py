@@ -26,7 +26,7 @@ RIGHTS: Mapping[str, Rights] = {
     "agreement": _KEPT,
     "alembic_version": Rights(insert=False),
     "audit": _KEPT,
-    "batch": _KEPT,
+    "batch": Rights(update=frozenset({"label"})),  # erased with who wrote it
     "batch_entry": _KEPT,
     "buddy": _FORGOTTEN,
     "category": _KEPT,

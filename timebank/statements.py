@@ -29,12 +29,12 @@ from timebank.entry import Kind, StepKind
 from timebank.errors import NotFound
 from timebank.members import members, tallies
 from timebank.moment import Moment
-from timebank.spreadsheet import safe_cell
+from timebank.spreadsheet import Cell
 from timebank.text import fold, like
 
 _CHUNK = 500
 
-CSV_HEADINGS = (
+HEADINGS = (
     "line",
     "posted_on",
     "happened_on",
@@ -152,7 +152,7 @@ async def page(
     )
 
 
-async def csv_rows(
+async def rows(
     conn: AsyncConnection,
     community: UUID,
     account_id: UUID,
@@ -161,30 +161,33 @@ async def csv_rows(
     first_day: date | None = None,
     last_day: date | None = None,
     search: str = "",
-) -> AsyncIterator[tuple[str, ...]]:
-    """A heading, then all lines of a period, oldest first; `NotFound` if not open.
+) -> AsyncIterator[tuple[Cell, ...]]:
+    """All lines of a period, oldest first, as cells below `HEADINGS`; `NotFound` if not open.
 
-    Amounts are whole minutes, those that came in and those that went out in columns of their own.
-    No cell is a formula to a spreadsheet.
+    Minutes that came in and those that went out have columns of their own.
     """
     place, _ = await _open(conn, community, account_id, by)
     span = await _span(conn, place, account_id, first_day, last_day)
     wanted = None
     if search.strip():
-        wanted = set(
-            await _matching(conn, community, account_id, span, span.last + 1, None, search)
-        )
-    yield CSV_HEADINGS
+        numbers = await _matching(conn, community, account_id, span, span.last + 1, None, search)
+        wanted = set(numbers)
+    return _rows(conn, place, account_id, span, wanted)
+
+
+async def _rows(
+    conn: AsyncConnection, place: Community, account_id: UUID, span: Span, wanted: set[int] | None
+) -> AsyncIterator[tuple[Cell, ...]]:
     waiting: list[Line] = []
-    async for line in read.lines(conn, community, account_id, span):
+    async for line in read.lines(conn, place.id, account_id, span):
         if wanted is None or line.number in wanted:
             waiting.append(line)
         if len(waiting) == _CHUNK:
             for told in await _with_words(conn, place, waiting):
-                yield _csv_row(told, place)
+                yield _row(told, place)
             waiting = []
     for told in await _with_words(conn, place, waiting):
-        yield _csv_row(told, place)
+        yield _row(told, place)
 
 
 async def totals(
@@ -414,17 +417,17 @@ def _same_category() -> Any:
     )
 
 
-def _csv_row(line: StatementLine, place: Community) -> tuple[str, ...]:
+def _row(line: StatementLine, place: Community) -> tuple[Cell, ...]:
     return (
-        str(line.line),
-        Moment(line.posted_at).day_in(place.timezone).isoformat(),
-        line.day.isoformat(),
+        line.line,
+        Moment(line.posted_at).day_in(place.timezone),
+        line.day,
         line.kind.value,
-        safe_cell(line.category or ""),
-        safe_cell(", ".join(line.others)),
-        safe_cell(line.words),
-        str(line.minutes.count) if line.minutes > ZERO else "",
-        str(-line.minutes.count) if line.minutes < ZERO else "",
-        str(line.balance.count),
+        line.category or "",
+        ", ".join(line.others),
+        line.words,
+        line.minutes if line.minutes > ZERO else None,
+        -line.minutes if line.minutes < ZERO else None,
+        line.balance,
         "yes" if line.undone else "",
     )

@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from timebank.config import Settings
 from timebank.db import Database
 from timebank.moment import Moment
+from timebank.paper.press import Press
 from web import housekeeping
 from web.access import refuse_undeclared
 from web.errors import HANDLED, error_page
@@ -53,6 +54,7 @@ def create_app(
     )
     app.state.settings = settings
     app.state.database = Database(settings)
+    app.state.press = Press(app.state.database, settings.data / "paper")
     app.state.clock = clock
     app.state.paths = path_for
     return app
@@ -65,11 +67,12 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
     await database.start()
     stop = asyncio.Event()
     work = asyncio.create_task(
-        housekeeping.run(database, app.state.settings, app.state.clock, stop)
+        housekeeping.run(database, app.state.settings, app.state.clock, stop, press=app.state.press)
     )
     try:
         yield
     finally:
         stop.set()
         await work
+        await app.state.press.stop()
         await database.stop()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from timebank import audit, policy
+from timebank import audit, lists, policy
 from timebank.audit import Act
 from timebank.members import Role
+from web import downloads
 from web.members import role_label
-from web.pages import gettext, here, page, path_id, read
+from web.pages import gettext, here, look, page, path_id, read
 from web.stories import Gettext
 
 PAGE = 50
@@ -18,6 +19,10 @@ PAGE = 50
 async def show(request: Request) -> Response:
     """Stewards read all of it, members their own matters."""
     at, _ = here(request), gettext(request)
+    if format := downloads.wanted(request):
+        async with look(request) as conn:
+            listed = await lists.acts(conn, at.community.id, by=at.me.id)
+            return await downloads.send(request, listed, format)
     before = request.query_params.get("before")
     async with read(request) as conn:
         acts = await audit.page(
@@ -32,6 +37,7 @@ async def show(request: Request) -> Response:
         "audit/show.html",
         acts=acts,
         sees_all=policy.may_read_audit(at.me),
+        coordinates=policy.may_coordinate(at.me),
         older=acts[-1].id if len(acts) == PAGE else None,
         told=lambda act: tell(act, _),
     )
@@ -45,6 +51,7 @@ def tell(act: Act, _: Gettext) -> str:
         "action": act.action,
         "version": act.facts.get("version") or act.agreement_version,
         "role": _role(act, _),
+        "list": _listed(act, _),
     }
     return (sentences(_).get(act.action) or "%(actor)s: %(action)s") % facts
 
@@ -54,10 +61,30 @@ def _role(act: Act, _: Gettext) -> str:
     return role_label(Role(role), _) if role in list(Role) else ""
 
 
+def _listed(act: Act, _: Gettext) -> str:
+    """What somebody took along; a list that is new here is named as it is."""
+    name = str(act.facts.get("list", ""))
+    known = {
+        "accounts": _("all accounts"),
+        "board": _("the notice-board"),
+        "audit": _("who did what"),
+        "inbox": _("what waits for coordinators"),
+        "invitations": _("invitations"),
+        "members": _("the members"),
+        "sheet": _("the entries of a sheet"),
+        "sheets": _("sheets that were typed in"),
+        "statement": _("somebody’s statement"),
+        "statements": _("statements to print"),
+    }
+    return known.get(name, name)
+
+
 def sentences(_: Gettext) -> dict[str, str]:
     """Every kind of act we know, as a sentence."""
     return {
         "agreement.adopted": _("%(actor)s adopted version %(version)s of the agreement"),
+        "batch.made": _("%(actor)s typed in a sheet"),
+        "batch.undone": _("%(actor)s undid a sheet, or a file"),
         "buddy.added": _("%(actor)s noted who may write hours down for %(subject)s"),
         "buddy.ended": _("%(actor)s ended that somebody writes hours down for %(subject)s"),
         "community.created": _("This time bank began"),
@@ -90,5 +117,6 @@ def sentences(_: Gettext) -> dict[str, str]:
         "member.refused": _("%(actor)s did not take in %(subject)s"),
         "member.resumed": _("%(actor)s resumed the membership of %(subject)s"),
         "member.role": _("%(actor)s gave %(subject)s the role of %(role)s"),
+        "list.taken": _("%(actor)s took a list along as a file: %(list)s"),
         "member.welcomed": _("%(actor)s welcomed %(subject)s"),
     }

@@ -21,6 +21,7 @@ from timebank import (
     entries,
     entry_steps,
     finding,
+    lists,
     members,
     policy,
     posting,
@@ -32,13 +33,14 @@ from timebank.inbox import Thing, Why, deeds
 from timebank.inbox.deeds import DeedKind, Item
 from timebank.members import Member
 from timebank.posting import Approve, Correct, Done, Undo
-from web import entry_pages, record_form, sheet_pages
+from web import downloads, entry_pages, record_form, sheet_pages
 from web.attempt import attempt
 from web.forms import Form
 from web.pages import (
     database,
     gettext,
     here,
+    look,
     now,
     page,
     path_id,
@@ -61,6 +63,12 @@ async def index(request: Request) -> Response:
     if show == "all":
         return await _everybodys(request)
     waiting = show == "waiting"
+    if format := downloads.wanted(request):
+        async with look(request) as conn:
+            listed = lists.own_entries(
+                conn, at.community.id, by=at.me.id, states=OPEN if waiting else None
+            )
+            return await downloads.send(request, listed, format)
     async with read(request) as conn:
         mine = await entries.recent_of(
             conn, at.community.id, at.me.id, PAGE, states=OPEN if waiting else None

@@ -1,4 +1,4 @@
-"""The style sheet, the fonts and the picture that every page needs."""
+"""The style sheet, the scripts, the fonts and the picture that pages need."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
 from timebank.inbox import in_hand, morning
 from timebank.moment import Moment
+from timebank.paper.press import Press
 
 log = logging.getLogger("web.housekeeping")
 
@@ -29,7 +30,14 @@ Clock = Callable[[], Moment]
 Duty = Callable[[], Awaitable[object]]
 
 
-async def run(database: Database, settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
+async def run(
+    database: Database,
+    settings: Settings,
+    clock: Clock,
+    stop: asyncio.Event,
+    *,
+    press: Press | None = None,
+) -> None:
     """Do everything at its time until `stop` is set; what is under way is finished first."""
     async with asyncio.TaskGroup() as duties:
         duties.create_task(
@@ -40,6 +48,8 @@ async def run(database: Database, settings: Settings, clock: Clock, stop: asynci
         )
         duties.create_task(every(SWEEP_EVERY, lambda: sweep(database, clock()), stop))
         duties.create_task(every(SWEEP_EVERY, lambda: prove(database, clock()), stop))
+        if press is not None:
+            duties.create_task(every(SWEEP_EVERY, lambda: put_away(press, clock()), stop))
         duties.create_task(
             every(SWEEP_EVERY, lambda: anchors.mail_monthly(database, now=clock()), stop)
         )
@@ -52,6 +62,11 @@ async def sweep(database: Database, now: Moment) -> None:
         await sessions.sweep(conn, now=now)
         await tokens.sweep(conn, now=now)
         await in_hand.sweep(conn, now=now)
+
+
+async def put_away(press: Press, now: Moment) -> None:
+    """Remove printed statements that are older than a day."""
+    await asyncio.to_thread(press.sweep, now)
 
 
 async def prove(database: Database, now: Moment) -> None:

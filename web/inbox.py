@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -20,8 +19,9 @@ from timebank.errors import NotFound, TimebankError
 from timebank.inbox import BY_WHY, Act, Row, Thing, Why, aside, deeds, in_hand, morning
 from timebank.inbox import undoing as going_back
 from timebank.inbox.deeds import Deed, DeedKind, Item
+from timebank.lists import Listed
 from timebank.posting import Approve, Done
-from timebank.spreadsheet import Table
+from timebank.spreadsheet import Cell
 from web import downloads, inbox_chosen
 from web.attempt import attempt
 from web.forms import Form
@@ -68,9 +68,8 @@ class Asked:
 
 async def index(request: Request) -> Response:
     """Everything that waits, of all kinds or of one; as a file with `as`."""
-    format = downloads.wanted(request)
-    if format is not None:
-        return downloads.download(await _table(request), format)
+    if format := downloads.wanted(request):
+        return await downloads.send(request, await _listed(request), format)
     return await _inbox_page(request, Form.blank())
 
 
@@ -509,7 +508,7 @@ _HEADINGS = ("why", "what", "since", "minutes", "facts", "notes", "said")
 _MOST_ROWS = 10_000
 
 
-async def _table(request: Request) -> Table:
+async def _listed(request: Request) -> Listed:
     """Everything that was asked for, not only one page of it."""
     at, asked = here(request), _asked(request)
     async with read(request) as conn:
@@ -523,10 +522,14 @@ async def _table(request: Request) -> Table:
             now=now(request),
         )
     lines = Telling.to(request).lines(waiting.rows)
-    rows = [_cells(row, lines[str(row.key)]) for row in waiting.rows]
-    return Table("inbox", _HEADINGS, rows)
+
+    async def rows() -> AsyncIterator[tuple[Cell, ...]]:
+        for row in waiting.rows:
+            yield _cells(row, lines[str(row.key)])
+
+    return Listed("inbox", _HEADINGS, rows())
 
 
-def _cells(row: Row, line: Line) -> tuple[Any, ...]:
+def _cells(row: Row, line: Line) -> tuple[Cell, ...]:
     facts, why = " · ".join(line.facts), " ".join(line.why)
     return (row.why.value, line.title, row.since, line.minutes, facts, why, line.said)

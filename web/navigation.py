@@ -67,6 +67,7 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
             _("For coordinators"),
             [
                 ("inbox:index", _("Inbox"), coordinates),
+                ("paper:index", _("On paper"), coordinates),
             ],
         ),
         (

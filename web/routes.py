@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 from web import (
     agreement,
     audit,
+    batches,
     books,
     commons,
     entries,
@@ -24,7 +25,9 @@ from web import (
     me,
     members,
     my_data,
+    paper,
     password,
+    sheets,
     sign_in,
     statement,
 )
@@ -102,9 +105,21 @@ TABLE: tuple[tuple[str, str, Policy, str, Handler], ...] = (
     ("POST", "/c/{slug}/inbox/mail",                COORDINATOR, "inbox:choose_mail",        inbox.choose_mail),
 
     # Paper, sheets, what comes in and what goes out.
+    ("GET",  "/c/{slug}/paper/",                    COORDINATOR, "paper:index",              paper.index),
+    ("GET",  "/c/{slug}/paper/sheet",               COORDINATOR, "paper:sheet",              paper.sheet),
+    ("GET",  "/c/{slug}/paper/members",             MEMBER,      "paper:members",            paper.members),
+    ("GET",  "/c/{slug}/paper/board",               MEMBER,      "paper:board",              paper.board),
+    ("GET",  "/c/{slug}/paper/statements",          COORDINATOR, "paper:statements",         paper.statements),
+    ("POST", "/c/{slug}/paper/statements",          COORDINATOR, "paper:make_statements",    paper.make_statements),
+    ("GET",  "/c/{slug}/paper/statements/file",     COORDINATOR, "paper:statements_file",    paper.statements_file),
+    ("GET",  "/c/{slug}/sheets/new",                COORDINATOR, "sheets:new",               sheets.new),
+    ("POST", "/c/{slug}/sheets/new",                COORDINATOR, "sheets:create",            sheets.create),
+    ("GET",  "/c/{slug}/sheets/names",              COORDINATOR, "sheets:names",             sheets.names),
+    ("GET",  "/c/{slug}/batches/",                  COORDINATOR, "batches:index",            batches.index),
+    ("GET",  "/c/{slug}/batches/{id}",              COORDINATOR, "batches:show",             batches.show),
+    ("GET",  "/c/{slug}/batches/{id}/undo",         COORDINATOR, "batches:ask_undo",         batches.ask_undo),
+    ("POST", "/c/{slug}/batches/{id}/undo",         COORDINATOR, "batches:undo",             batches.undo),
     ("GET",  "/c/{slug}/statement",                 MEMBER,      "statement:show",           statement.show),
-    ("GET",  "/c/{slug}/statement.csv",             MEMBER,      "statement:as_csv",         statement.as_csv),
-    ("GET",  "/c/{slug}/statement/{account_id}.csv", MEMBER,     "statement:of_account_as_csv", statement.of_account_as_csv),
     ("GET",  "/c/{slug}/statement/{account_id}",    MEMBER,      "statement:of_account",     statement.of_account),
 
     # Members, organisations, offers and requests.

@@ -15,6 +15,7 @@ from ledger.sql import metadata
 from tests.timebank.factories import a_community, a_member, at
 from tests.timebank.scenes import MillRoad, helped, mill_road
 from timebank import (
+    batches,
     buddies,
     entries,
     entry_steps,
@@ -27,6 +28,7 @@ from timebank import (
     signing_in,
     statements,
 )
+from timebank.batches import Source
 from timebank.db import EVERYWHERE, Database
 from timebank.errors import EntriesWaiting, Forbidden, LastSteward, NotFound, WrongState
 from timebank.inbox import Thing, Why, aside
@@ -45,6 +47,7 @@ CANARIES = {
     "note": "canary-note",
     "words": "canary-words",
     "aside": "canary-aside",
+    "sheet": "canary-sheet",
 }
 
 
@@ -117,6 +120,7 @@ async def scene(db: Database) -> Scene:
             by=canary.id,
             now=at(),
         )
+        await batches.begin(conn, road.id, Source.SHEET, CANARIES["sheet"], by=canary.id, now=at())
     written = await road.record(helped(canary, road.ana, 90, note=CANARIES["note"]), canary)
     await road.approve(written)
     theirs = await road.record(helped(road.bert, canary, 30, note="Bert's own words"), road.bert)

@@ -24,10 +24,10 @@ NO_PAGES = {
     "health:show",
     "files:icon",
     "files:show",
-    "statement:as_csv",
-    "statement:of_account_as_csv",
     "my_data:download",
     "mail:show",
+    "paper:statements_file",
+    "sheets:names",
 }
 """What answers with something other than a page; mail:show is opened from mail:index."""
 
@@ -68,6 +68,8 @@ def _paths(world: World) -> dict[str, str]:
             things["{id}"] = world.things["inbox"]["steward's"]
         if name.startswith("members:"):
             things["{id}"] = world.things["members"]["other"]
+        if name.startswith("batches:"):
+            things["{id}"] = world.things["batches"]["sheet"]
         path = pattern
         for field, value in things.items():
             path = path.replace(field, value)

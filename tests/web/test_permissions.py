@@ -28,7 +28,7 @@ from starlette.routing import Route
 from ledger import Minutes
 from ledger.sql import metadata
 from tests.timebank.factories import START, a_community, a_member
-from timebank import buddies, invitations, members, migrate, posting, recording, sessions
+from timebank import buddies, invitations, members, migrate, posting, recording, sessions, sheets
 from timebank.communities import Community
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
@@ -209,6 +209,8 @@ async def _things(
         foreign_row = (await buddies.of(conn, beta.id, who["faraway"]))[0].id
         invited = (await invitations.waiting(conn, alpha.id, now=NOW))[0].id
         invited_there = (await invitations.waiting(conn, beta.id, now=NOW))[0].id
+    batch = await _sheet(db, alpha, who["coordinator"], who["member"], who["receiver"], "ALPHA")
+    batch_there = await _sheet(db, beta, who["stranger"], who["faraway"], who["stranger"], "BETA")
     done = await posting.post(
         db,
         [
@@ -237,9 +239,23 @@ async def _things(
             "steward's": str(mine["steward"]),
             "elsewhere": str(mine["stranger"]),
         },
+        "batches": {"sheet": str(batch), "elsewhere": str(batch_there)},
         "invitations": {"member's": invited, "elsewhere": invited_there},
         "buddies": {"member's": str(row), "elsewhere": str(foreign_row)},
     }
+
+
+async def _sheet(
+    db: Database, place: Community, by: UUID, giver: UUID, receiver: UUID, canary: str
+) -> UUID:
+    """A sheet that was typed in."""
+    batch = NOW.new_id()
+    line = sheets.Line(1, Kind.HELP, giver, receiver, Minutes(60), NOW.at.date(), f"{canary} row")
+    done = await sheets.post(
+        db, place.id, [line], batch=batch, label=f"{canary} sheet", by=by, now=NOW
+    )
+    assert isinstance(done, sheets.Posted)
+    return batch
 
 
 async def _entry(

@@ -35,6 +35,10 @@ PAGES = (
     ("Ana", "members/"),
     ("Ana", "books"),
     ("Stella", "audit"),
+    ("Carla", "paper/"),
+    ("Carla", "paper/members"),
+    ("Carla", "sheets/new"),
+    ("Carla", "batches/"),
 )
 CHUNK = 2_000
 MOST = 25
