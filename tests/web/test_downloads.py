@@ -122,7 +122,7 @@ async def test_a_table_has_all_rows_and_not_only_those_of_the_page(town: Town) -
     assert len(found) == 52
     assert found[-1]["note"] == "Favour 0."
     waiting = rows(await town.get("Carla", "inbox", after="", **{"as": "csv"}))
-    assert [row["why"] for row in waiting].count("approval") == 52
+    assert len([row for row in waiting if row["why"] in ("approval", "odd")]) == 52
     assert [row for row in waiting if row["why"] == "application"]
 
 
