@@ -29,17 +29,21 @@ from timebank import (  # noqa: F401 - each adds its tables to the metadata
     audit,
     batches,
     books,
+    checks,
     communities,
     entries,
     gatherings,
+    keeping_apart,
     listings,
     members,
-    organisations,
+    notes,
     outbox,
     people,
     rights,
     sectors,
     settlements,
+    stays,
+    welcoming,
 )
 from timebank.config import Settings
 

@@ -22,14 +22,16 @@ _FORGOTTEN = Rights(update=ANY, delete=True)
 
 RIGHTS: Mapping[str, Rights] = {
     **rights.LEDGER,
-    "affiliation": _CHANGED,
+    "affiliation": _FORGOTTEN,
     "agreement": _KEPT,
     "alembic_version": Rights(insert=False),
+    "apart": _FORGOTTEN,
     "audit": _KEPT,
     "batch": _KEPT,
     "batch_entry": _KEPT,
     "buddy": _FORGOTTEN,
-    "category": _KEPT,
+    "category": _CHANGED,
+    "check_kind": _CHANGED,
     "community": _KEPT,
     "duty": _FORGOTTEN,
     "entry": _CHANGED,
@@ -41,6 +43,8 @@ RIGHTS: Mapping[str, Rights] = {
     "listing": _CHANGED,
     "listing_answer": _FORGOTTEN,
     "member": _CHANGED,
+    "member_check": _FORGOTTEN,
+    "member_note": _FORGOTTEN,
     "organisation": _CHANGED,
     "outbox": _FORGOTTEN,
     "part": _FORGOTTEN,
@@ -51,11 +55,14 @@ RIGHTS: Mapping[str, Rights] = {
     "session": _FORGOTTEN,
     "settlement": _KEPT,
     "settlement_line": _KEPT,
+    "stay": _FORGOTTEN,
     "step": Rights(update=frozenset({"words"})),
     "tally": _CHANGED,
     "throttle": _FORGOTTEN,
     "token": _FORGOTTEN,
     "verification": _KEPT,
+    "welcome_step": _CHANGED,
+    "welcome_tick": _FORGOTTEN,
 }
 
 

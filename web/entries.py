@@ -21,6 +21,7 @@ from timebank import (
     directory,
     entries,
     entry_steps,
+    listings,
     members,
     policy,
     posting,
@@ -28,6 +29,7 @@ from timebank import (
 )
 from timebank.entry import OPEN, Entry, Kind, Side
 from timebank.errors import Forbidden, NotFound, TimebankError
+from timebank.listings import ListingKind
 from timebank.members import Member
 from timebank.posting import Approve, Done, Undo
 from web import record_form
@@ -42,6 +44,7 @@ from web.pages import (
     path_id,
     read,
     see_other,
+    today,
     words,
 )
 from web.record_form import Gift, Sheet, Stance
@@ -70,18 +73,30 @@ async def index(request: Request) -> Response:
 
 
 async def new(request: Request) -> Response:
-    """A sheet to write on. `side` and `kind` choose its shape, `with` a name to begin with."""
+    """A sheet to write on. `side` and `kind` choose its shape, `with` a name to begin with.
+
+    With `listing`, it begins with what that offer or request says.
+    """
     at = here(request)
     asked = request.query_params
-    form = Form.blank()
     stance = _one_of(Stance, asked.get("side"), Stance.GAVE)
     gift = _one_of(Gift, asked.get("kind"), Gift.NONE)
     _may_use(gift, at.me)
     async with read(request) as conn:
-        other = ""
+        other = None
         if asked.get("with"):
-            other = (await members.get(conn, at.community.id, path_id(asked["with"]))).name
-        sheet = record_form.blank(now(request).new_id(), stance, gift, other=other)
+            other = await members.get(conn, at.community.id, path_id(asked["with"]))
+        if asked.get("listing"):
+            return await _sheet_of_listing(request, conn, path_id(asked["listing"]), other)
+        name = other.name if other else ""
+        sheet = record_form.blank(
+            now(request).new_id(),
+            stance,
+            gift,
+            giver="" if stance is Stance.GAVE else name,
+            receiver=name if stance is Stance.GAVE else "",
+        )
+        form = Form.of({"behalf": asked["behalf"]} if asked.get("behalf") else {})
         return await _sheet_page(request, conn, sheet, form)
 
 
@@ -304,6 +319,7 @@ async def _story_page(
         entry = await _entry(request, conn)
         story = await entries.story(conn, at.community.id, entry.id)
         terms = (await agreements.current(conn, at.community.id)).terms
+        listing = await listings.of_entry(conn, at.community.id, entry.id)
         actor = await acting.one(conn, at.community.id, at.me.id)
         sole = await acting.coordinators(conn, at.community.id) == 1
         below = []
@@ -314,6 +330,8 @@ async def _story_page(
         "entries/show.html",
         status=status,
         entry=entry,
+        listing=listing,
+        listing_is_open=listing is not None and listing.is_open(today(request)),
         story=story,
         terms=terms,
         below=below,
@@ -355,6 +373,43 @@ async def _undo_page(
         floor_reached=isinstance(refused, FloorReached),
         tell=Teller(words(request), here(request).me.id),
     )
+
+
+async def _sheet_of_listing(
+    request: Request, conn: AsyncConnection, id: UUID, other: Member | None
+) -> Response:
+    """A sheet that begins as an offer or a request says: who helps whom, and with what.
+
+    `other` is whoever took it up; without one, it is the member who asks.
+    """
+    at = here(request)
+    actor = await acting.one(conn, at.community.id, at.me.id)
+    listing = await listings.seen(conn, at.community.id, id, actor, today=today(request))
+    two = (listing.member, other or at.me)
+    giver, receiver = two if listing.kind is ListingKind.OFFER else two[::-1]
+    ours = {at.me.id: "", **{account: str(account) for account in actor.acts_for}}
+    if giver.id in ours:
+        stance, behalf = Stance.GAVE, ours[giver.id]
+    elif receiver.id in ours:
+        stance, behalf = Stance.RECEIVED, ours[receiver.id]
+    else:
+        stance, behalf = Stance.BETWEEN, ""
+    sheet = record_form.blank(
+        now(request).new_id(),
+        stance,
+        Gift.NONE,
+        giver="" if stance is Stance.GAVE else giver.name,
+        receiver="" if stance is Stance.RECEIVED else receiver.name,
+    )
+    form = Form.of(
+        {
+            "listing": str(listing.id),
+            "note": listing.title,
+            "category": str(listing.category_id or ""),
+            "behalf": behalf,
+        }
+    )
+    return await _sheet_page(request, conn, sheet, form)
 
 
 async def _sheet_page(

@@ -60,6 +60,10 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
             _("Together"),
             [
                 ("members:index", _("Members"), True),
+                ("organisations:index", _("Organisations"), True),
+                ("listings:index", _("Offers and requests"), True),
+                ("organisations:index", _("Organisations"), True),
+                ("listings:index", _("Offers and requests"), True),
                 ("invitations:index", _("Invite somebody"), policy.may_invite(me)),
             ],
         ),
@@ -67,6 +71,12 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
             _("For coordinators"),
             [
                 ("inbox:index", _("Inbox"), coordinates),
+                ("applications:index", _("Applications"), coordinates),
+                ("care:index", _("Looking after people"), coordinates),
+                ("lists:index", _("Our lists"), coordinates),
+                ("applications:index", _("Applications"), coordinates),
+                ("care:index", _("Looking after people"), coordinates),
+                ("lists:index", _("Our lists"), coordinates),
             ],
         ),
         (

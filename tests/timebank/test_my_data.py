@@ -38,8 +38,10 @@ CANARIES = {
     "phone": "canary-phone 555",
     "area": "canary-area",
     "about": "canary-about",
-    "offers": "canary-offers",
-    "wishes": "canary-wishes",
+    "offer": "canary-offer",
+    "answer": "canary-answer",
+    "hat": "canary-hat",
+    "private": "canary-private",
     "consent": "canary-consent",
     "note": "canary-note",
     "words": "canary-words",
@@ -100,9 +102,7 @@ async def scene(db: Database) -> Scene:
     async with db.write(EVERYWHERE) as conn:
         canary = await members.of_person(conn, road.id, person.id)
         assert canary is not None
-        profile: dict[str, Any] = {
-            key: CANARIES[key] for key in ("name", "phone", "area", "about", "offers", "wishes")
-        }
+        profile: dict[str, Any] = {key: CANARIES[key] for key in ("name", "phone", "area", "about")}
         await members.edit(
             conn, road.id, canary.id, contact_shown=True, by=canary.id, now=at(), **profile
         )
