@@ -18,7 +18,7 @@ from uuid import UUID
 from sqlalchemy import Select, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from timebank import audit, members, readers
+from timebank import audit, keeping_apart, members, readers
 from timebank.errors import AlreadyMember, BadInput, Forbidden, NotFound, NotTakingPart
 from timebank.i18n import N_
 from timebank.members import BuddyKind as BuddyKind
@@ -74,6 +74,8 @@ async def add(
     if not consent:
         raise BadInput("consent", "missing")
     _refuse_strange(helped, helper, kind)
+    if await keeping_apart.apart(conn, community, [(member, buddy)]):
+        raise BadInput("buddy", "ask_a_coordinator")
     if await may_record_for(conn, community, buddy, member):
         raise AlreadyMember
     await conn.execute(
@@ -173,6 +175,27 @@ async def of(
         )
         for row in await conn.execute(query)
     ]
+
+
+async def ask_guardians(
+    conn: AsyncConnection, community: UUID, member: Member, *, now: Moment
+) -> None:
+    """Ask the guardians who have not agreed yet whether members may see how to reach the member."""
+    for one in await of(conn, community, member.id):
+        if one.kind is BuddyKind.GUARDIAN and one.contact_agreed_at is None:
+            await readers.tell(
+                conn,
+                community,
+                [one.buddy_id],
+                N_("May members see how to reach {who}?"),
+                N_(
+                    "{who} would like members to see the telephone number and the e-mail address. "
+                    "They see them once you agree:"
+                ),
+                path=f"/members/{member.id}/buddies",
+                who=member.name,
+                now=now,
+            )
 
 
 def agreed_by_guardians(found: list[Buddy]) -> bool:

@@ -20,7 +20,7 @@ from timebank import (
     welcoming,
 )
 from timebank.checks import Standing
-from timebank.demo_people import Neighbour, Neighbourhood
+from timebank.demo_people import House, Neighbour, Neighbourhood
 from timebank.demo_town import Town
 from timebank.listing_steps import NewListing
 from timebank.listings import ListingKind
@@ -43,17 +43,12 @@ def _here(place: Neighbourhood) -> list[Neighbour]:
 
 
 async def _offers_and_requests(conn: AsyncConnection, town: Town) -> None:
-    """Everybody's skills as offers, the first of their wishes as a request."""
-    categories = [one.id for one in await communities.categories_of(conn, town.id)]
+    """Everybody's skills as offers, the first of their wishes as a request; houses likewise."""
     people = _here(town.place)
     for number, who in enumerate(people):
-        now = town.moment(7 * (number % _WEEKS) + 2, 18, number % 60)
-        by = town.ids[who.name] if who.email else town.ids[who.buddy]
         for skill in who.offers:
-            await _write(conn, town, who, ListingKind.OFFER, skill, categories, by, now.at.hour)
-        request = await _write(
-            conn, town, who, ListingKind.REQUEST, who.wishes[0], categories, by, number
-        )
+            await _put(conn, town, who, ListingKind.OFFER, skill, number)
+        request = await _put(conn, town, who, ListingKind.REQUEST, who.wishes[0], number)
         if number % _ANSWERED == 0:
             helper = _who_can(people, who)
             await listing_steps.answer(
@@ -65,17 +60,10 @@ async def _offers_and_requests(conn: AsyncConnection, town: Town) -> None:
                 by=town.ids[helper.name],
                 now=town.moment(1, 12, number % 60),
             )
-    for house in town.place.houses:
+    for number, house in enumerate(town.place.houses):
         for kind, skills in ((ListingKind.OFFER, house.gives), (ListingKind.REQUEST, house.gets)):
             for skill in skills:
-                await listing_steps.write(
-                    conn,
-                    town.id,
-                    town.ids[house.name],
-                    _new(town.place, kind, skill, categories, house.area),
-                    by=town.ids[house.manager],
-                    now=town.moment(12, 9),
-                )
+                await _put(conn, town, house, kind, skill, number)
 
 
 def _who_can(people: list[Neighbour], who: Neighbour) -> Neighbour:
@@ -84,36 +72,34 @@ def _who_can(people: list[Neighbour], who: Neighbour) -> Neighbour:
     return next((one for one in others if who.wishes[0] in one.offers), others[0])
 
 
-async def _write(
+async def _put(
     conn: AsyncConnection,
     town: Town,
-    who: Neighbour,
+    whose: Neighbour | House,
     kind: ListingKind,
     skill: str,
-    categories: list[UUID],
-    by: UUID,
-    spread: int,
+    number: int,
 ) -> UUID:
-    return await listing_steps.write(
-        conn,
-        town.id,
-        town.ids[who.name],
-        _new(town.place, kind, skill, categories, who.area),
-        by=by,
-        now=town.moment(2 + 7 * (spread % _WEEKS), 18, spread % 60),
-    )
-
-
-def _new(
-    place: Neighbourhood, kind: ListingKind, skill: str, categories: list[UUID], area: str
-) -> NewListing:
-    favour = place.favours.get(skill)
-    return NewListing(
+    """One listing, written by themselves or by whoever writes for them, some weeks ago."""
+    favour = town.place.favours.get(skill)
+    categories = await communities.categories_of(conn, town.id)
+    new = NewListing(
         kind,
         skill.capitalize(),
-        category_id=categories[favour.topic] if favour else None,
-        area=area,
+        category_id=categories[favour.topic].id if favour else None,
+        area=whose.area,
     )
+    now = town.moment(2 + 7 * (number % _WEEKS), 18, number % 60)
+    by = _writer(town, whose)
+    return await listing_steps.write(conn, town.id, town.ids[whose.name], new, by=by, now=now)
+
+
+def _writer(town: Town, whose: Neighbour | House) -> UUID:
+    if isinstance(whose, House):
+        return town.ids[whose.manager]
+    if whose.email:
+        return town.ids[whose.name]
+    return town.ids[whose.buddy] if whose.buddy else town.steward
 
 
 async def _affiliations(conn: AsyncConnection, town: Town) -> None:

@@ -34,7 +34,7 @@ from ledger.sql import metadata
 from ledger.sql.types import Id, Instant, Words
 from timebank import audit, members, policy
 from timebank.errors import BadInput, Forbidden, NotFound
-from timebank.members import Status
+from timebank.members import Status, buddies
 from timebank.moment import Moment
 
 apart_table = Table(
@@ -101,7 +101,8 @@ async def begin(
 ) -> None:
     """Keep these two apart from now on: one of them asks, or a coordinator does.
 
-    Asking again is asking once. Refuses with `Forbidden`, and `BadInput` for one person twice.
+    Asking again is asking once. If one was the buddy of the other, that ends. Refuses with
+    `Forbidden`, and `BadInput` for one person twice.
     """
     actor = await members.get(conn, community, by)
     whose = await members.get(conn, community, member)
@@ -132,6 +133,24 @@ async def begin(
     )
     if done.rowcount == 1:
         await _note(conn, community, "apart.begun", id, by, now)
+        await _end_buddies(conn, community, member, other, by, now)
+
+
+async def _end_buddies(
+    conn: AsyncConnection, community: UUID, one: UUID, other: UUID, by: UUID, now: Moment
+) -> None:
+    """Who is kept apart from somebody no longer records for them, nor reads their mail."""
+    pair = (one, other)
+    await conn.execute(
+        update(buddies)
+        .where(
+            buddies.c.community_id == community,
+            buddies.c.member_id.in_(pair),
+            buddies.c.buddy_id.in_(pair),
+            buddies.c.until.is_(None),
+        )
+        .values(until=now.at, ended_by=by)
+    )
 
 
 async def end(conn: AsyncConnection, community: UUID, id: UUID, *, by: UUID, now: Moment) -> None:

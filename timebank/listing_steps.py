@@ -14,6 +14,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.sql import store
 from timebank import acting, audit, buddies, communities, keeping_apart, members, policy, readers
 from timebank import listings as kept
 from timebank.acting import Actor
@@ -196,6 +197,7 @@ async def remind(conn: AsyncConnection, community: UUID, *, now: Moment) -> int:
 
     Once for each listing, in one mail for each member. To be called from time to time.
     """
+    await store.lock(conn, community)  # two processes: one after the other
     today = await _today(conn, community, now)
     rows = await conn.execute(
         select(listings.c.id).where(

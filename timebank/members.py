@@ -471,6 +471,7 @@ async def resume(
 
 async def resume_due(conn: AsyncConnection, community: UUID, *, now: Moment) -> list[Member]:
     """Breaks whose last day has passed are over: who is back. To be called from time to time."""
+    await store.lock(conn, community)  # two processes: one after the other
     today = now.day_in((await communities.by_id(conn, community)).timezone)
     query = _select().where(
         members.c.community_id == community,
@@ -526,6 +527,8 @@ async def edit(
         raise Forbidden("edit")
     if not name:
         raise BadInput("name", "missing")
+    kept = select(members.c.contact_shown).where(*_is(community, id))
+    asks_guardians = contact_shown and not (await conn.execute(kept)).scalar_one()
     await _set(
         conn,
         member,
@@ -537,6 +540,8 @@ async def edit(
         about=about,
     )
     await refresh_search(conn, community, [id])
+    if asks_guardians:
+        await buddies.ask_guardians(conn, community, member, now=now)
     if by != id:
         await note(conn, community, by, "member.edited", id, {}, now)
 

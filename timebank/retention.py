@@ -20,6 +20,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from dateutil.relativedelta import relativedelta
 from sqlalchemy import ColumnElement, Select, and_, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -150,7 +151,7 @@ async def look_after(db: Database, community: UUID, *, now: Moment) -> Done:
         months = (await agreements.current(conn, community)).terms.retention_months
         if months is None:
             return Done(stayed=await _settle(conn, community, None, now))
-        cutoff = months_before(now.at, months)
+        cutoff = now.at - relativedelta(months=months)
         stayed = await _settle(conn, community, _without_sign(community, cutoff), now)
         asked, to_ask = await _ask(conn, community, cutoff, now)
         reminded = await _remind(conn, community, now)
@@ -248,17 +249,6 @@ async def _forget(db: Database, community: UUID, member: UUID, now: Moment) -> i
 
 
 # ── Signs ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def months_before(at: datetime, months: int) -> datetime:
-    """The same time of the day, so many months ago; on the last day of a month that is shorter."""
-    year, month = divmod(at.year * 12 + at.month - 1 - months, 12)
-    for day in range(at.day, at.day - 4, -1):
-        try:
-            return at.replace(year=year, month=month + 1, day=day)
-        except ValueError:
-            continue
-    raise AssertionError("every month has a 28th")
 
 
 def _without_sign(community: UUID, cutoff: datetime) -> Select[Any]:

@@ -30,7 +30,7 @@ from timebank.errors import Forbidden, NotFound
 from timebank.listing_steps import NewListing
 from timebank.listings import Listing, ListingKind, Wanted
 from timebank.looks import Look
-from timebank.members import Member
+from timebank.members import Member, Role
 from timebank.spreadsheet import Table
 from web.attempt import attempt
 from web.downloads import download, wanted
@@ -114,9 +114,14 @@ async def board(request: Request) -> Response:
             conn, at.community.id, {one.member.id for one in found}
         )
         order = await communities.categories_of(conn, at.community.id)
+        asked_at = await members.active_with_role(
+            conn, at.community.id, (Role.COORDINATOR, Role.STEWARD)
+        )
+        reach |= await contacts.open_to_members(conn, at.community.id, [one.id for one in asked_at])
     return page(
         request,
         "listings/board.html",
+        coordinators=asked_at,
         parts=_parts(found, [one.name for one in order]),
         reach=reach,
         asked=asked,
@@ -354,6 +359,7 @@ async def _listing_page(request: Request, form: Form, *, status: int = 200) -> R
         mine=listing.member.id == at.me.id,
         writes=writes,
         reads=reads,
+        concerned=listing.member.id in actor.accounts,
         answers=found if reads else [one for one in found if one.member.id in actor.accounts],
         is_open=listing.is_open(today(request)),
         ends_soon=listing.ends_soon(today(request)),

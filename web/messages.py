@@ -91,6 +91,7 @@ def _reasons(_: Gettext) -> dict[str, str]:
         "closing_day_range": _("This has to be a day from 1 to 28."),
         "months_range": _("This has to be from 6 to 120 months."),
         "nothing_changed": _("Nothing is different from the agreement you have."),
+        "ask_a_coordinator": _("Please talk to a coordinator about this."),
         "name_taken": _("This is on the list already."),
         "list_is_full": _("There are %(limit)s already. Retire one that nobody uses first."),
         "day_ahead": _("This day is still to come."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -396,3 +397,31 @@ async def test_nobody_can_have_us_write_to_an_address_again_and_again(road: Mill
     with pytest.raises(TooManyTries):
         await _apply(road)
     await _apply(road, "somebody.else@example.org")
+
+
+async def test_a_break_ends_by_itself_on_the_day_after_its_last(road: MillRoad) -> None:
+    day = at().at.date()
+    with pytest.raises(BadInput):
+        await _do(road, members.pause, road.ana, road.ana, until=day - timedelta(days=1))
+    await _do(road, members.pause, road.ana, road.ana, until=day + timedelta(days=3))
+    await _do(road, members.pause, road.bert, road.carla)
+
+    async def back(days: int) -> list[str]:
+        async with road.db.write(road.id) as conn:
+            return [one.name for one in await members.resume_due(conn, road.id, now=at(days=days))]
+
+    assert await back(3) == []
+    assert await back(4) == ["Ana Lima"]
+    assert await back(4) == []
+    assert (await _now(road, road.ana)).status is Status.ACTIVE
+    assert (await _now(road, road.bert)).status is Status.PAUSED
+    async with road.db.read(road.id) as conn:
+        assert (await members.profile(conn, road.id, road.ana.id)).paused_until is None
+
+
+async def test_who_comes_back_earlier_is_not_held_to_the_day(road: MillRoad) -> None:
+    await _do(road, members.pause, road.ana, road.ana, until=at().at.date() + timedelta(days=30))
+    await _do(road, members.resume, road.ana, road.ana)
+    await _do(road, members.pause, road.ana, road.ana)
+    async with road.db.write(road.id) as conn:
+        assert await members.resume_due(conn, road.id, now=at(days=90)) == []

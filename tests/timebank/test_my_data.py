@@ -15,20 +15,32 @@ from ledger.sql import metadata
 from tests.timebank.factories import a_community, a_member, at
 from tests.timebank.scenes import MillRoad, helped, mill_road
 from timebank import (
+    affiliations,
     buddies,
+    checks,
     entries,
     entry_steps,
     invitations,
+    keeping_apart,
+    listing_steps,
+    listings,
+    lists,
     mail,
     members,
     my_data,
+    notes,
     posting,
     sessions,
     signing_in,
     statements,
+    welcoming,
 )
+from timebank.checks import Standing
 from timebank.db import EVERYWHERE, Database
 from timebank.errors import EntriesWaiting, Forbidden, LastSteward, NotFound, WrongState
+from timebank.listing_steps import NewListing
+from timebank.listings import ListingKind
+from timebank.lists import Which
 from timebank.members import Member, Status
 from timebank.people import people
 
@@ -42,6 +54,7 @@ CANARIES = {
     "answer": "canary-answer",
     "hat": "canary-hat",
     "private": "canary-private",
+    "apart": "canary-apart",
     "consent": "canary-consent",
     "note": "canary-note",
     "words": "canary-words",
@@ -115,12 +128,56 @@ async def scene(db: Database) -> Scene:
             by=canary.id,
             now=at(),
         )
+        offer = NewListing(ListingKind.OFFER, CANARIES["offer"], CANARIES["offer"])
+        listing = await listing_steps.write(conn, road.id, canary.id, offer, by=canary.id, now=at())
+        await listing_steps.answer(conn, road.id, listing, "Yes please", by=road.dora.id, now=at())
+        request = await listing_steps.write(
+            conn, road.id, road.dora.id, offer_of_others(), by=road.dora.id, now=at()
+        )
+        await listing_steps.answer(
+            conn, road.id, request, CANARIES["answer"], by=canary.id, now=at()
+        )
+        await affiliations.add(
+            conn,
+            road.id,
+            canary.id,
+            organisation=road.library.id,
+            role=CANARIES["hat"],
+            since=at().at.date(),
+            by=canary.id,
+            now=at(),
+        )
+        await notes.write(conn, road.id, canary.id, CANARIES["private"], by=road.carla.id, now=at())
+        await keeping_apart.begin(
+            conn,
+            road.id,
+            canary.id,
+            road.ines.id,
+            words=CANARIES["apart"],
+            by=canary.id,
+            now=at(),
+        )
+        await checks.note(
+            conn,
+            road.id,
+            canary.id,
+            kind=(await lists.items(conn, road.id, Which.CHECKS))[0].id,
+            standing=Standing.IN_ORDER,
+            checked_on=at().at.date(),
+            by=road.carla.id,
+            now=at(),
+        )
+        await welcoming.tick_all(conn, road.id, [canary.id], by=road.carla.id, now=at())
     written = await road.record(helped(canary, road.ana, 90, note=CANARIES["note"]), canary)
     await road.approve(written)
     theirs = await road.record(helped(road.bert, canary, 30, note="Bert's own words"), road.bert)
     await road.step(entry_steps.dispute, theirs, canary, CANARIES["words"])
     await road.approve(theirs, words="They talked about it.")
     return Scene(road, canary)
+
+
+def offer_of_others() -> NewListing:
+    return NewListing(ListingKind.REQUEST, "Dora's own request")
 
 
 async def test_before_it_is_closed_every_canary_is_somewhere(scene: Scene) -> None:
@@ -138,6 +195,23 @@ async def test_afterwards_nothing_of_them_is_left_in_any_table(scene: Scene) -> 
 async def test_not_even_in_mails_that_still_wait_to_be_sent(scene: Scene) -> None:
     await scene.close()
     assert await scene.found() == set()
+
+
+async def test_where_they_belonged_stays_as_days_and_the_rest_of_the_care_goes(
+    scene: Scene,
+) -> None:
+    await scene.close()
+    async with scene.db.read(EVERYWHERE) as conn:
+        (hat,) = await affiliations.of(conn, scene.road.id, scene.canary.id)
+        assert (hat.role, hat.until) == ("", at(days=2).at.date())
+        for table in (notes.notes, checks.checks, welcoming.ticks, keeping_apart.apart_table):
+            assert (await conn.execute(select(table))).all() == [], table.name
+        (answer,) = await conn.execute(
+            select(listings.listings.c.closed_at).where(
+                listings.listings.c.member_id == scene.canary.id
+            )
+        )
+        assert answer.closed_at is not None
 
 
 async def test_the_books_verify_and_balances_stay(scene: Scene) -> None:
