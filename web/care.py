@@ -229,7 +229,11 @@ async def _care_page(
             "apart": await keeping_apart.of(conn, place, id, by=at.me.id),
             "stay": await stays.open_question(conn, place, id),
             "buddies": await buddies.of(conn, place, id),
-            "kinds": await lists.items(conn, place, Which.CHECKS),
+            "kinds": [
+                (one.id, one.name)
+                for one in await lists.items(conn, place, Which.CHECKS)
+                if not one.retired
+            ],
             "people": await directory.choices(conn, place),
             "terms": (await agreements.current(conn, place)).terms,
         }

@@ -61,6 +61,11 @@ class Asked:
         }
         return {name: fact for name, fact in facts.items() if fact}
 
+    def of_kind(self, kind: str) -> dict[str, str]:
+        """The same of another kind; "" for both."""
+        facts = self.facts | {"kind": kind}
+        return {name: fact for name, fact in facts.items() if fact}
+
 
 async def index(request: Request) -> Response:
     """What is offered and asked for, by kind, category, area or some letters."""
