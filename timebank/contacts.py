@@ -12,7 +12,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from timebank import acting, keeping_apart, looks, members, policy
@@ -25,10 +25,14 @@ from timebank.people import people
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A telephone number and an address; "" for what there is not."""
+    """A telephone number and an address; "" for what there is not.
+
+    `ask_for` is whom to ask for in an organisation, and how.
+    """
 
     phone: str
     email: str
+    ask_for: str = ""
 
     def __bool__(self) -> bool:
         return bool(self.phone or self.email)
@@ -76,14 +80,25 @@ async def look(
 async def open_to_members(
     conn: AsyncConnection, community: UUID, ids: Collection[UUID]
 ) -> dict[UUID, Contact]:
-    """How to reach those of these members who want every member to know. One query."""
-    table = members.members
+    """How to reach those of these members who want every member to know, and organisations.
+
+    One query.
+    """
+    table, houses = members.members, members.organisations
     rows = await conn.execute(
-        select(table.c.id, table.c.phone, people.c.email)
+        select(table.c.id, table.c.phone, people.c.email, houses.c.contact)
         .outerjoin(people, people.c.id == table.c.person_id)
-        .where(table.c.community_id == community, table.c.id.in_(list(ids)), _is_open())
+        .outerjoin(
+            houses,
+            and_(houses.c.community_id == table.c.community_id, houses.c.id == table.c.id),
+        )
+        .where(
+            table.c.community_id == community,
+            table.c.id.in_(list(ids)),
+            or_(_is_open(), houses.c.contact != ""),
+        )
     )
-    return {row.id: Contact(row.phone, row.email or "") for row in rows}
+    return {row.id: Contact(row.phone, row.email or "", row.contact or "") for row in rows}
 
 
 async def of(conn: AsyncConnection, community: UUID, member: UUID) -> Contact:

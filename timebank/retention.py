@@ -14,14 +14,14 @@ organisations, nor where the agreement names no months.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from dateutil.relativedelta import relativedelta
-from sqlalchemy import ColumnElement, Select, and_, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.sql import store
@@ -145,15 +145,21 @@ async def look_after_all(db: Database, *, now: Moment) -> dict[UUID, Done]:
 
 
 async def look_after(db: Database, community: UUID, *, now: Moment) -> Done:
-    """One round in one community. Where its agreement keeps people for good, nobody is asked."""
+    """One round in one community. Where its agreement keeps people for good, nobody is asked.
+
+    Who gave no sign is looked for without keeping anybody else from writing; that they gave none
+    is asked again of these few when it is written down.
+    """
+    async with db.read(community) as conn:
+        months = (await agreements.current(conn, community)).terms.retention_months
+        cutoff = None if months is None else now.at - relativedelta(months=months)
+        quiet = [] if cutoff is None else await _quiet(conn, community, cutoff)
     async with db.write(EVERYWHERE) as conn:
         await store.lock(conn, community)  # two processes: one after the other
-        months = (await agreements.current(conn, community)).terms.retention_months
-        if months is None:
-            return Done(stayed=await _settle(conn, community, None, now))
-        cutoff = now.at - relativedelta(months=months)
-        stayed = await _settle(conn, community, _without_sign(community, cutoff), now)
-        asked, to_ask = await _ask(conn, community, cutoff, now)
+        stayed = await _settle(conn, community, cutoff, now)
+        if cutoff is None:
+            return Done(stayed=stayed)
+        asked, to_ask = await _ask(conn, community, cutoff, quiet, now)
         reminded = await _remind(conn, community, now)
         overdue = await _overdue(conn, community, now)
     forgotten = 0
@@ -162,16 +168,25 @@ async def look_after(db: Database, community: UUID, *, now: Moment) -> Done:
     return Done(asked, to_ask, reminded, stayed, forgotten)
 
 
-async def _ask(
-    conn: AsyncConnection, community: UUID, cutoff: datetime, now: Moment
-) -> tuple[int, int]:
-    """Ask everybody without a sign since then: how many by mail, how many have to be asked."""
-    asked_already = exists().where(
+async def _quiet(conn: AsyncConnection, community: UUID, cutoff: datetime) -> list[UUID]:
+    """Those without a sign since then whom nobody asks yet, so many as are asked in one round."""
+    query = _without_sign(community, cutoff).where(~_being_asked()).limit(_MOST_AT_ONCE)
+    return [row.id for row in await conn.execute(query)]
+
+
+def _being_asked() -> ColumnElement[bool]:
+    return exists().where(
         stays.c.community_id == members.members.c.community_id,
         stays.c.member_id == members.members.c.id,
         stays.c.answered_at.is_(None),
     )
-    query = _without_sign(community, cutoff).where(~asked_already).limit(_MOST_AT_ONCE)
+
+
+async def _ask(
+    conn: AsyncConnection, community: UUID, cutoff: datetime, ids: Sequence[UUID], now: Moment
+) -> tuple[int, int]:
+    """Ask those of these who gave no sign: how many by mail, how many have to be asked."""
+    query = _without_sign(community, cutoff, ids).where(~_being_asked())
     quiet = list(await conn.execute(query))
     letters: dict[UUID, tuple[UUID, datetime]] = {}
     for row in quiet:
@@ -211,15 +226,22 @@ async def _remind(conn: AsyncConnection, community: UUID, now: Moment) -> int:
 
 
 async def _settle(
-    conn: AsyncConnection, community: UUID, silent: Select[Any] | None, now: Moment
+    conn: AsyncConnection, community: UUID, cutoff: datetime | None, now: Moment
 ) -> int:
-    """Whoever is not among the silent any more need not answer; without any, nobody need."""
-    open_ = update(stays).where(stays.c.community_id == community, stays.c.answered_at.is_(None))
-    if silent is not None:
-        ids = silent.with_only_columns(members.members.c.id).order_by(None)
-        open_ = open_.where(stays.c.member_id.not_in(ids))
-    changed = await conn.execute(open_.values(answer=Answer.SIGN.value, answered_at=now.at))
-    return int(changed.rowcount)
+    """Whoever gave a sign meanwhile, or is gone, need not answer; without a limit nobody need."""
+    waiting = stays.c.community_id == community, stays.c.answered_at.is_(None)
+    asked = [row.member_id for row in await conn.execute(select(stays.c.member_id).where(*waiting))]
+    silent: set[UUID] = set()
+    if cutoff is not None and asked:
+        silent = {row.id for row in await conn.execute(_without_sign(community, cutoff, asked))}
+    settled = [id for id in asked if id not in silent]
+    if settled:
+        await conn.execute(
+            update(stays)
+            .where(*waiting, stays.c.member_id.in_(settled))
+            .values(answer=Answer.SIGN.value, answered_at=now.at)
+        )
+    return len(settled)
 
 
 async def _overdue(conn: AsyncConnection, community: UUID, now: Moment) -> list[UUID]:
@@ -251,16 +273,21 @@ async def _forget(db: Database, community: UUID, member: UUID, now: Moment) -> i
 # ── Signs ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _without_sign(community: UUID, cutoff: datetime) -> Select[Any]:
-    """People here since before then who have not been seen, nor taken part in anything, since."""
+def _without_sign(
+    community: UUID, cutoff: datetime, ids: Sequence[UUID] | None = None
+) -> Select[Any]:
+    """People here since before then who have not been seen, nor taken part in anything, since.
+
+    With `ids`, those of them.
+    """
     table = members.members
     signs = (
-        _acted(table, cutoff),
-        _stood_in_an_entry(community, table, cutoff),
-        _had_a_seat(table, cutoff),
         _said_so(table, cutoff),
+        _acted(table, cutoff),
+        _had_a_seat(table, cutoff),
+        _stood_in_an_entry(table, cutoff),
     )
-    return (
+    query = (
         select(table.c.id, table.c.person_id)
         .outerjoin(people, people.c.id == table.c.person_id)
         .where(
@@ -274,29 +301,31 @@ def _without_sign(community: UUID, cutoff: datetime) -> Select[Any]:
         )
         .order_by(table.c.joined_at, table.c.id)
     )
+    return query if ids is None else query.where(table.c.id.in_(ids))
 
 
 def _acted(table: Any, cutoff: datetime) -> ColumnElement[bool]:
-    """They did something: every change stands in the audit with who made it."""
+    """They did something: every change stands in the audit with who made it.
+
+    The ids of acts grow with time, and the index knows each actor's latest.
+    """
+    first_since = Moment(cutoff, bytes).new_id()
     return exists().where(
         audit.audit.c.community_id == table.c.community_id,
         audit.audit.c.actor_id == table.c.id,
-        audit.audit.c.at >= cutoff,
+        audit.audit.c.id >= first_since,
     )
 
 
-def _stood_in_an_entry(community: UUID, table: Any, cutoff: datetime) -> ColumnElement[bool]:
+def _stood_in_an_entry(table: Any, cutoff: datetime) -> ColumnElement[bool]:
     """Something moved in an entry they stand in, whoever wrote it down."""
-    moved = (
-        select(parts.c.account_id)
-        .join(
-            entries,
-            and_(entries.c.community_id == parts.c.community_id, entries.c.id == parts.c.entry_id),
-        )
-        .where(parts.c.community_id == community, entries.c.touched_at >= cutoff)
+    return exists().where(
+        parts.c.community_id == table.c.community_id,
+        parts.c.account_id == table.c.id,
+        entries.c.community_id == parts.c.community_id,
+        entries.c.id == parts.c.entry_id,
+        entries.c.touched_at >= cutoff,
     )
-    found: ColumnElement[bool] = table.c.id.in_(moved)
-    return found
 
 
 def _had_a_seat(table: Any, cutoff: datetime) -> ColumnElement[bool]:
