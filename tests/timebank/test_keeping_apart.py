@@ -45,11 +45,12 @@ async def _of(road: MillRoad, member: Member, by: Member) -> list[str]:
     return [one.other for one in found]
 
 
-@pytest.mark.parametrize("who", ["ana", "carla"])
-async def test_one_of_the_two_asks_or_a_coordinator(road: MillRoad, who: str) -> None:
-    await _begin(road, road.ana, road.bert, getattr(road, who))
+async def test_one_of_the_two_asks_or_a_coordinator(road: MillRoad) -> None:
+    await _begin(road, road.ana, road.bert, road.ana)
     await _begin(road, road.bert, road.ana, road.carla)  # asking again is asking once
+    await _begin(road, road.ines, road.dora, road.carla)
     assert await _apart(road, (road.ana, road.bert), (road.bert, road.ana)) == 1
+    assert await _apart(road, (road.dora, road.ines)) == 1
     assert await _apart(road, (road.ana, road.dora), (road.ana, road.ana)) == 0
 
 

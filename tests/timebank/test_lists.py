@@ -36,19 +36,19 @@ async def _do(road: MillRoad, verb: Any, *args: Any, by: Any = None, **more: Any
         return await verb(conn, road.id, *args, by=(by or road.carla).id, now=at(hours=1), **more)
 
 
-@pytest.mark.parametrize("which", list(Which))
-async def test_a_list_begins_in_the_language_of_its_community(db: Database, which: Which) -> None:
+async def test_a_list_begins_in_the_language_of_its_community(db: Database) -> None:
     async with db.write(EVERYWHERE) as conn:
-        found = {}
-        for language in ("en", "es"):
-            place = await a_community(conn, f"place-{language}", language=language)
-            found[language] = [one.name for one in await lists.items(conn, place.id, which)]
-    assert len(found["en"]) == len(found["es"]) > 1
-    assert not set(found["en"]) & set(found["es"])
-
-
-async def test_sectors_begin_with_a_dozen_among_them_neighbours(road: MillRoad) -> None:
-    names = await _names(road, Which.SECTORS)
+        places = [
+            (await a_community(conn, f"place-{language}", language=language)).id
+            for language in ("en", "es")
+        ]
+        for which in Which:
+            english, spanish = [
+                [one.name for one in await lists.items(conn, place, which)] for place in places
+            ]
+            assert len(english) == len(spanish) > 1
+            assert not set(english) & set(spanish)
+        names = [one.name for one in await lists.items(conn, places[0], Which.SECTORS)]
     assert len(names) == 12
     for wanted in ("Health", "Social care", "Higher education", "Faith", "Neighbours"):
         assert wanted in names

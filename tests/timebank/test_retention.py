@@ -1,7 +1,7 @@
 """Who gave no sign for long is asked, in time and truly, and forgotten only without an answer.
 
-Seen to turn red: counting a sign of the day before the limit; forgetting people whose mail never
-left; asking again on the next day; forgetting somebody with an entry that waits.
+Seen to turn red: asking without a limit; asking somebody twice; forgetting people whose mail never
+left; not taking an entry, or no sign at all, for an answer; breaking off at an entry that waits.
 """
 
 from __future__ import annotations

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.web.town import Town
 from timebank import affiliations
 from timebank.affiliations import Hat
+from timebank.config import Settings
+
+
+@pytest.fixture
+def db_settings(sqlite_settings: Settings) -> Settings:
+    """SQLite alone: what these pages ask is tried on both databases in tests/timebank."""
+    return sqlite_settings
 
 
 async def hats(town: Town, name: str) -> list[Hat]:

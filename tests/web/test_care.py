@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import insert
 
 from tests.timebank.factories import START
 from tests.web.town import Town
 from timebank import agreements, keeping_apart, lists, members, notes, stays, welcoming
 from timebank.agreements import Terms
+from timebank.config import Settings
 from timebank.lists import Which
 from timebank.members import Status
+
+
+@pytest.fixture
+def db_settings(sqlite_settings: Settings) -> Settings:
+    """SQLite alone: what these pages ask is tried on both databases in tests/timebank."""
+    return sqlite_settings
 
 
 async def test_the_page_of_one_member_is_for_coordinators_and_every_look_is_noted(

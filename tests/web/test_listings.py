@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import pytest
+
 from tests.web.town import Town, hidden
 from timebank import buddies, communities, listings, members
+from timebank.config import Settings
 from timebank.listings import Listing
+
+
+@pytest.fixture
+def db_settings(sqlite_settings: Settings) -> Settings:
+    """SQLite alone: what these pages ask is tried on both databases in tests/timebank."""
+    return sqlite_settings
 
 
 async def the_listing(town: Town, id: UUID) -> Listing:

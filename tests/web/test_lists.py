@@ -9,7 +9,14 @@ import pytest
 
 from tests.web.town import Town
 from timebank import lists
+from timebank.config import Settings
 from timebank.lists import Item, Which
+
+
+@pytest.fixture
+def db_settings(sqlite_settings: Settings) -> Settings:
+    """SQLite alone: what these pages ask is tried on both databases in tests/timebank."""
+    return sqlite_settings
 
 
 async def items(town: Town, which: Which) -> list[Item]:

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import pytest
+
 from tests.web.town import Town, hidden
 from timebank import affiliations, buddies, directory, members, sectors
+from timebank.config import Settings
 from timebank.entry import Kind
 from timebank.members import MemberKind
+
+
+@pytest.fixture
+def db_settings(sqlite_settings: Settings) -> Settings:
+    """SQLite alone: what these pages ask is tried on both databases in tests/timebank."""
+    return sqlite_settings
 
 
 async def the_sectors(town: Town) -> dict[str, UUID]:
