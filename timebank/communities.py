@@ -134,7 +134,7 @@ async def create(
     Refuses an address that is taken (`SlugTaken`) and, with `BadInput`, one that is no address, an
     empty name, a language we do not speak or a time zone that does not exist.
     """
-    from timebank import agreements, lists  # their tables refer to the community's
+    from timebank import agreements, own_lists  # their tables refer to the community's
 
     if not _SLUG.fullmatch(slug):
         raise BadInput("slug", "not_a_slug")
@@ -163,7 +163,7 @@ async def create(
     await store.open_journal(conn, community.id, now.at)
     await store.open_account(conn, community.id, community.commons_id, AccountKind.COMMONS, now.at)
     await agreements.begin(conn, community.id, now=now)
-    await lists.begin(conn, community.id, language, now=now)
+    await own_lists.begin(conn, community.id, language, now=now)
     await audit.write(
         conn,
         community.id,

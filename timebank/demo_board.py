@@ -15,8 +15,8 @@ from timebank import (
     checks,
     communities,
     listing_steps,
-    lists,
     notes,
+    own_lists,
     welcoming,
 )
 from timebank.checks import Standing
@@ -24,7 +24,7 @@ from timebank.demo_people import House, Neighbour, Neighbourhood
 from timebank.demo_town import Town
 from timebank.listing_steps import NewListing
 from timebank.listings import ListingKind
-from timebank.lists import Which
+from timebank.own_lists import Which
 
 _WEEKS = 10  # how far back what is still on the board was written
 _ANSWERED = 3  # every so many requests have an answer
@@ -138,7 +138,7 @@ async def _care(conn: AsyncConnection, town: Town) -> None:
     newest = _here(town.place)[-1]
     ids = [id for name, id in town.ids.items() if name != newest.name]
     await welcoming.tick_all(conn, town.id, ids, by=town.steward, now=town.moment(9, 15))
-    kinds = await lists.items(conn, town.id, Which.CHECKS)
+    kinds = await own_lists.items(conn, town.id, Which.CHECKS)
     for number, who in enumerate(who for who in _here(town.place) if who.buddy):
         await notes.write(
             conn,

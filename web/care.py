@@ -17,17 +17,17 @@ from timebank import (
     contacts,
     directory,
     keeping_apart,
-    lists,
     looks,
     members,
     notes,
+    own_lists,
     retention,
     stays,
     welcoming,
 )
 from timebank.checks import Standing
-from timebank.lists import Which
 from timebank.looks import Look
+from timebank.own_lists import Which
 from timebank.stays import Answer
 from web.attempt import attempt
 from web.forms import Form
@@ -231,7 +231,7 @@ async def _care_page(
             "buddies": await buddies.of(conn, place, id),
             "kinds": [
                 (one.id, one.name)
-                for one in await lists.items(conn, place, Which.CHECKS)
+                for one in await own_lists.items(conn, place, Which.CHECKS)
                 if not one.retired
             ],
             "people": await directory.choices(conn, place),

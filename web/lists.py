@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from timebank import lists
+from timebank import own_lists
 from timebank.errors import NotFound
-from timebank.lists import Which
+from timebank.own_lists import Which
 from web.attempt import attempt
 from web.forms import Form
 from web.pages import gettext, here, now, page, path_id, read, see_other
@@ -22,7 +22,7 @@ async def index(request: Request) -> Response:
     """Which lists there are, and what stands on them."""
     at, _ = here(request), gettext(request)
     async with read(request) as conn:
-        found = [(which, await lists.items(conn, at.community.id, which)) for which in Which]
+        found = [(which, await own_lists.items(conn, at.community.id, which)) for which in Which]
     return page(
         request,
         "lists/index.html",
@@ -43,7 +43,7 @@ async def add(request: Request) -> Response:
     name = form.text("name", limit=100)
 
     async def put(conn: AsyncConnection, community: UUID, by: UUID) -> None:
-        await lists.add(conn, community, _which(request), name, by=by, now=now(request))
+        await own_lists.add(conn, community, _which(request), name, by=by, now=now(request))
 
     return await _change(request, form, put, gettext(request)("It is on the list."))
 
@@ -54,7 +54,7 @@ async def rename(request: Request) -> Response:
     name = form.text("name", limit=100)
 
     async def call(conn: AsyncConnection, community: UUID, by: UUID) -> None:
-        await lists.rename(
+        await own_lists.rename(
             conn, community, _which(request), _id(request), name, by=by, now=now(request)
         )
 
@@ -67,7 +67,7 @@ async def move(request: Request) -> Response:
     up = form.flag("up")
 
     async def shift(conn: AsyncConnection, community: UUID, by: UUID) -> None:
-        await lists.move(
+        await own_lists.move(
             conn, community, _which(request), _id(request), up=up, by=by, now=now(request)
         )
 
@@ -79,7 +79,9 @@ async def retire(request: Request) -> Response:
     form = Form(await request.form())
 
     async def rest(conn: AsyncConnection, community: UUID, by: UUID) -> None:
-        await lists.retire(conn, community, _which(request), _id(request), by=by, now=now(request))
+        await own_lists.retire(
+            conn, community, _which(request), _id(request), by=by, now=now(request)
+        )
 
     said = gettext(request)("It is not offered any more. Where it was used, it stays.")
     return await _change(request, form, rest, said)
@@ -90,7 +92,9 @@ async def restore(request: Request) -> Response:
     form = Form(await request.form())
 
     async def back(conn: AsyncConnection, community: UUID, by: UUID) -> None:
-        await lists.restore(conn, community, _which(request), _id(request), by=by, now=now(request))
+        await own_lists.restore(
+            conn, community, _which(request), _id(request), by=by, now=now(request)
+        )
 
     return await _change(request, form, back, gettext(request)("It is offered again."))
 
@@ -133,7 +137,7 @@ async def _list_page(
 ) -> Response:
     at, _, which = here(request), gettext(request), _which(request)
     async with read(request) as conn:
-        found = await lists.items(conn, at.community.id, which)
+        found = await own_lists.items(conn, at.community.id, which)
     return page(
         request,
         "lists/show.html",

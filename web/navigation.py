@@ -62,8 +62,6 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
                 ("members:index", _("Members"), True),
                 ("organisations:index", _("Organisations"), True),
                 ("listings:index", _("Offers and requests"), True),
-                ("organisations:index", _("Organisations"), True),
-                ("listings:index", _("Offers and requests"), True),
                 ("invitations:index", _("Invite somebody"), policy.may_invite(me)),
             ],
         ),
@@ -71,9 +69,6 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
             _("For coordinators"),
             [
                 ("inbox:index", _("Inbox"), coordinates),
-                ("applications:index", _("Applications"), coordinates),
-                ("care:index", _("Looking after people"), coordinates),
-                ("lists:index", _("Our lists"), coordinates),
                 ("applications:index", _("Applications"), coordinates),
                 ("care:index", _("Looking after people"), coordinates),
                 ("lists:index", _("Our lists"), coordinates),

@@ -11,14 +11,14 @@ from sqlalchemy import select
 
 from tests.timebank.factories import a_member, at
 from tests.timebank.scenes import DAY, MillRoad, mill_road
-from timebank import affiliations, lists, members, organisations
+from timebank import affiliations, members, organisations, own_lists
 from timebank.agreements import Terms
 from timebank.db import Database
 from timebank.errors import BadInput, Forbidden, NotFound, NotTakingPart, WrongState
-from timebank.lists import Which
 from timebank.members import Member, MemberKind, Status
 from timebank.moment import Moment
 from timebank.outbox import outbox
+from timebank.own_lists import Which
 
 
 @pytest.fixture
@@ -207,7 +207,7 @@ async def test_an_organisation_is_changed_by_who_keeps_it_and_with_sectors_that_
     await edit(road.bert, known["Health"])
     async with road.db.write(road.id) as conn:
         for name in ("Health", "Faith"):
-            await lists.retire(
+            await own_lists.retire(
                 conn, road.id, Which.SECTORS, known[name], by=road.carla.id, now=at()
             )
     await edit(road.bert, known["Health"])  # what was retired may stay
@@ -259,4 +259,4 @@ async def test_what_nobody_confirmed_for_a_week_waits_for_a_coordinator(road: Mi
 
 async def _sectors(road: MillRoad) -> dict[str, UUID]:
     async with road.db.read(road.id) as conn:
-        return {one.name: one.id for one in await lists.items(conn, road.id, Which.SECTORS)}
+        return {one.name: one.id for one in await own_lists.items(conn, road.id, Which.SECTORS)}

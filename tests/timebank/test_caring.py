@@ -17,10 +17,10 @@ from timebank import (
     caring,
     checks,
     contacts,
-    lists,
     looks,
     members,
     notes,
+    own_lists,
     welcoming,
 )
 from timebank.agreements import Terms
@@ -28,10 +28,10 @@ from timebank.buddies import BuddyKind
 from timebank.checks import Standing
 from timebank.db import Database
 from timebank.errors import BadInput, Forbidden, NotFound
-from timebank.lists import Which
 from timebank.looks import Look
 from timebank.members import Member, MemberKind, Role, Status
 from timebank.moment import Moment
+from timebank.own_lists import Which
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ async def test_notes_are_written_and_removed_by_their_writer_or_a_steward(
 
 async def _kinds(road: MillRoad) -> list[UUID]:
     async with road.db.read(road.id) as conn:
-        return [one.id for one in await lists.items(conn, road.id, Which.CHECKS)]
+        return [one.id for one in await own_lists.items(conn, road.id, Which.CHECKS)]
 
 
 async def test_a_check_is_a_standing_and_a_day_and_its_story_stays(road: MillRoad) -> None:
@@ -127,7 +127,7 @@ async def test_checks_that_cannot_be_are_refused(road: MillRoad) -> None:
     ):
         with pytest.raises(refusal):
             await _do(road, checks.note, road.ana.id, by=road.carla, **(facts | wrong))
-    await _do(road, lists.retire, Which.CHECKS, other, by=road.carla)
+    await _do(road, own_lists.retire, Which.CHECKS, other, by=road.carla)
     with pytest.raises(NotFound):
         await _do(road, checks.note, road.ana.id, by=road.carla, **(facts | {"kind": other}))
     with pytest.raises(Forbidden):
@@ -210,7 +210,7 @@ async def test_a_newcomer_whose_list_is_open_waits_after_a_fortnight(road: MillR
 async def test_a_new_step_makes_no_newcomers_of_old_members(road: MillRoad) -> None:
     ids = [road.ana.id, road.bert.id, road.ines.id]
     await _do(road, welcoming.tick_all, ids, by=road.carla)
-    await _do(road, lists.add, Which.WELCOME, "They have a key", by=road.carla, now=at(days=5))
+    await _do(road, own_lists.add, Which.WELCOME, "They have a key", by=road.carla, now=at(days=5))
     assert await _waiting(road, at(days=60)) == []
     noor = await _newcomer(road, at(days=6))
     assert len(await _steps(road, noor)) == 5

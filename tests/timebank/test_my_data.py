@@ -24,11 +24,11 @@ from timebank import (
     keeping_apart,
     listing_steps,
     listings,
-    lists,
     mail,
     members,
     my_data,
     notes,
+    own_lists,
     posting,
     sessions,
     signing_in,
@@ -40,8 +40,8 @@ from timebank.db import EVERYWHERE, Database
 from timebank.errors import EntriesWaiting, Forbidden, LastSteward, NotFound, WrongState
 from timebank.listing_steps import NewListing
 from timebank.listings import ListingKind
-from timebank.lists import Which
 from timebank.members import Member, Status
+from timebank.own_lists import Which
 from timebank.people import people
 
 CANARIES = {
@@ -161,7 +161,7 @@ async def scene(db: Database) -> Scene:
             conn,
             road.id,
             canary.id,
-            kind=(await lists.items(conn, road.id, Which.CHECKS))[0].id,
+            kind=(await own_lists.items(conn, road.id, Which.CHECKS))[0].id,
             standing=Standing.IN_ORDER,
             checked_on=at().at.date(),
             by=road.carla.id,

@@ -9,11 +9,11 @@ from sqlalchemy import insert
 
 from tests.timebank.factories import START
 from tests.web.town import Town
-from timebank import agreements, keeping_apart, lists, members, notes, stays, welcoming
+from timebank import agreements, keeping_apart, members, notes, own_lists, stays, welcoming
 from timebank.agreements import Terms
 from timebank.config import Settings
-from timebank.lists import Which
 from timebank.members import Status
+from timebank.own_lists import Which
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ async def test_notes_are_written_read_by_coordinators_only_and_removed(town: Tow
 async def test_a_check_is_written_down_with_its_day(town: Town) -> None:
     path = f"care/{town.id('Ana')}"
     async with town.db.read(town.community.id) as conn:
-        kind = (await lists.items(conn, town.community.id, Which.CHECKS))[0]
+        kind = (await own_lists.items(conn, town.community.id, Which.CHECKS))[0]
     form = {"check": str(kind.id), "standing": "in_order", "again_on": "2026-05-04"}
     assert (await town.post("Carla", f"{path}/checks", form)).status_code == 303
     page = await town.get("Dora", path)

@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 
 from tests.web.town import Town
-from timebank import lists
+from timebank import own_lists
 from timebank.config import Settings
-from timebank.lists import Item, Which
+from timebank.own_lists import Item, Which
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def db_settings(sqlite_settings: Settings) -> Settings:
 
 async def items(town: Town, which: Which) -> list[Item]:
     async with town.db.read(town.community.id) as conn:
-        return await lists.items(conn, town.community.id, which)
+        return await own_lists.items(conn, town.community.id, which)
 
 
 async def first(town: Town, which: Which) -> UUID:

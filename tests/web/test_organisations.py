@@ -75,8 +75,12 @@ async def test_the_list_is_read_by_sector_area_and_name_and_taken_along(town: To
     ):
         page = await town.get("Ana", "organisations/", **query)
         assert ("Mill Road Library</strong>" in page.text) is there, query
-    table = await town.get("Ana", "organisations/", **{"as": "csv"})
-    assert "Mill Road Library,Arts and culture,Mill" in table.text
+    page = await town.get("Ana", "organisations/", area="Mill")
+    for format in ("csv", "xlsx"):
+        assert f'organisations/?area=Mill&amp;as={format}"' in page.text
+    for area, there in (("Mill", True), ("Elsewhere", False)):
+        table = await town.get("Ana", "organisations/", **{"as": "csv", "area": area})
+        assert ("Mill Road Library,Arts and culture,Mill" in table.text) is there
     assert "took a list with personal data away" in (await town.get("Stella", "audit")).text
 
 

@@ -35,10 +35,10 @@ from timebank import (
     invitations,
     keeping_apart,
     listing_steps,
-    lists,
     members,
     migrate,
     notes,
+    own_lists,
     posting,
     recording,
     sectors,
@@ -51,9 +51,9 @@ from timebank.db import EVERYWHERE, Database
 from timebank.entry import Kind, NewEntry, Share
 from timebank.listing_steps import NewListing
 from timebank.listings import ListingKind
-from timebank.lists import Which
 from timebank.members import Member, MemberKind, Role, Status
 from timebank.moment import Moment
+from timebank.own_lists import Which
 from timebank.posting import Approve
 from web.app import create_app
 
@@ -307,7 +307,7 @@ async def _people_things(
     here = {"self": "self", "other": str(who["receiver"]), "elsewhere": str(who["faraway"])}
     ours, foreign = (str(one.id) for one in houses)
     mine, others, elsewhere, _ = made["listings"]
-    checks = await lists.items(conn, alpha.id, Which.CHECKS)
+    checks = await own_lists.items(conn, alpha.id, Which.CHECKS)
     world.form = {
         "check": str(checks[0].id),
         "organisation": ours,
