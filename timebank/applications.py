@@ -1,14 +1,24 @@
-"""Applications: somebody asks to join, and a coordinator welcomes them or says why not."""
+"""Applications: somebody asks to join, and a coordinator welcomes them or says why not.
+
+Some ask several times, with another address or another spelling. What looks like one person is
+shown together, and becomes one membership.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from timebank import (
     agreements,
+    audit,
     members,
+    my_data,
     notices,
     people,
     policy,
@@ -21,9 +31,31 @@ from timebank.errors import (
     Forbidden,
     JoiningClosed,
     ReasonMissing,
+    WrongState,
 )
-from timebank.members import Member, Status
+from timebank.members import Member, MemberKind, Status
 from timebank.moment import Moment
+from timebank.text import fold
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """Somebody who waits to be welcomed, with what they wrote."""
+
+    member: Member
+    email: str
+    about: str
+    applied_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What became of an application or an invitation: who decided it, and when."""
+
+    member: Member
+    welcomed: bool
+    by: str | None
+    at: datetime
 
 
 async def apply(
@@ -39,10 +71,11 @@ async def apply(
 ) -> None:
     """Ask to join. What comes back, and who is mailed, is the same whether or not we know them.
 
-    A new address becomes an application and gets a link to sign in; one that is known here gets a
-    mail that says so. Refuses with `JoiningClosed` where people come by invitation, with
-    `BadInput`, and with `TooManyTries` when one network (or one address) asks again and again. The
-    transaction is one of `EVERYWHERE`: the link belongs to a person, not to a community.
+    A new address becomes an application and gets a link to sign in, and so does one whose earlier
+    application was turned down; one that is known here gets a mail that says so. Refuses with
+    `JoiningClosed` where people come by invitation, with `BadInput`, and with `TooManyTries` when
+    one network (or one address) asks again and again. The transaction is one of `EVERYWHERE`: the
+    link belongs to a person, not to a community.
     """
     if (await agreements.current(conn, community)).terms.joining is agreements.Joining.INVITATION:
         raise JoiningClosed
@@ -51,19 +84,25 @@ async def apply(
     address = people.normalise(email)
     await throttle.count(conn, throttle.keys("apply", address, network), now=now)
     known = await people.by_email(conn, address)
-    if known is not None and await members.of_person(conn, community, known.id) is not None:
+    before = None if known is None else await members.of_person(conn, community, known.id)
+    again = before is not None and await _was_turned_down(conn, before)
+    if known is not None and before is not None and not again:
         await notices.known_already(conn, known, community, now=now)
         return
     person = known or await people.create(conn, address, language, now=now)
-    applicant = await members.insert_member(
-        conn,
-        community,
-        name=name,
-        status=Status.APPLIED,
-        person_id=person.id,
-        about=about,
-        now=now,
-    )
+    if before is not None:
+        applicant = before
+        await _ask_again(conn, before, name, about, now)
+    else:
+        applicant = await members.insert_member(
+            conn,
+            community,
+            name=name,
+            status=Status.APPLIED,
+            person_id=person.id,
+            about=about,
+            now=now,
+        )
     token = await tokens.make(
         conn,
         tokens.Purpose.SIGN_IN,
@@ -120,3 +159,144 @@ async def refuse(
     await members.change_status(conn, applicant, (Status.APPLIED,), Status.LEFT, ended_at=now.at)
     await members.note(conn, community, by, "member.refused", id, {}, now)
     await notices.application_refused(conn, community, applicant, reason, now=now)
+
+
+async def waiting(conn: AsyncConnection, community: UUID) -> list[list[Application]]:
+    """Who waits, those who look like one person together; who asked first stands first."""
+    table = members.members
+    rows = await conn.execute(
+        select(
+            *(table.c[name] for name in members.COLUMNS),
+            table.c.about,
+            table.c.applied_at,
+            people.people.c.email,
+        )
+        .outerjoin(people.people, people.people.c.id == table.c.person_id)
+        .where(table.c.community_id == community, table.c.status == Status.APPLIED.value)
+        .order_by(table.c.applied_at, table.c.id)
+    )
+    return folded(
+        Application(members.as_member(row), row.email or "", row.about, row.applied_at)
+        for row in rows
+    )
+
+
+def folded(applications: Iterable[Application]) -> list[list[Application]]:
+    """Applications by person, as far as names and mailboxes tell; their order is kept.
+
+    The same name in another spelling is one person, and so is the same mailbox: dots and what
+    stands behind a plus lead to no other one.
+    """
+    groups: list[tuple[set[str], list[Application]]] = []
+    for one in applications:
+        keys = {f"name {fold(one.member.name)}"}
+        if one.email:
+            keys.add(f"mail {_mailbox(one.email)}")
+        same = [group for group in groups if group[0] & keys]
+        rest = [group for group in groups if not group[0] & keys]
+        known = keys.union(*(group[0] for group in same))
+        merged = [*(each for group in same for each in group[1]), one]
+        groups = [*rest, (known, sorted(merged, key=_first))]
+    return sorted((group[1] for group in groups), key=lambda some: _first(some[0]))
+
+
+def _first(one: Application) -> tuple[datetime, UUID]:
+    return one.applied_at, one.member.id
+
+
+def _mailbox(address: str) -> str:
+    local, _at, host = address.casefold().rpartition("@")
+    return f"{local.partition('+')[0].replace('.', '')}@{host}"
+
+
+async def same_person(
+    conn: AsyncConnection,
+    community: UUID,
+    id: UUID,
+    others: Collection[UUID],
+    *,
+    by: UUID,
+    now: Moment,
+) -> None:
+    """These other applications are of the same person: they are closed and forgotten.
+
+    Coordinators only (`Forbidden`); all of them have to wait still (`WrongState`). The transaction
+    is one of `EVERYWHERE`: the other addresses may go too.
+    """
+    coordinator = await members.get(conn, community, by)
+    if not policy.may_welcome(coordinator):
+        raise Forbidden("welcome")
+    kept = await members.get(conn, community, id)
+    if kept.status is not Status.APPLIED:
+        raise WrongState(kept.status.value, "same")
+    for other in others:
+        if other == id:
+            continue
+        double = await members.get(conn, community, other)
+        await members.change_status(conn, double, (Status.APPLIED,), Status.LEFT, ended_at=now.at)
+        await my_data.erase_application(conn, community, double, now=now)
+        await members.note(conn, community, by, "member.folded", other, {"into": str(id)}, now)
+
+
+async def decided(conn: AsyncConnection, community: UUID, *, limit: int = 50) -> list[Decision]:
+    """Who came in, and who was turned down; by whom, the newest first."""
+    table, by = members.members, members.members.alias("decider")
+    at = func.coalesce(table.c.joined_at, table.c.ended_at)
+    refusal = (
+        select(audit.audit.c.actor_id)
+        .where(
+            audit.audit.c.community_id == table.c.community_id,
+            audit.audit.c.subject_id == table.c.id,
+            audit.audit.c.action == "member.refused",
+        )
+        .order_by(audit.audit.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    decider = func.coalesce(table.c.welcomed_by, refusal)
+    columns = [table.c[name] for name in members.COLUMNS]
+    rows = await conn.execute(
+        select(*columns, table.c.joined_at, at.label("decided_at"), by.c.name.label("decider"))
+        .select_from(table)
+        .outerjoin(by, and_(by.c.community_id == table.c.community_id, by.c.id == decider))
+        .where(
+            table.c.community_id == community,
+            table.c.kind == MemberKind.PERSON.value,
+            table.c.status != Status.APPLIED.value,
+            table.c.erased_at.is_(None),
+            at.is_not(None),
+        )
+        .order_by(at.desc(), table.c.id.desc())
+        .limit(limit)
+    )
+    return [
+        Decision(members.as_member(row), row.joined_at is not None, row.decider, row.decided_at)
+        for row in rows
+    ]
+
+
+async def _was_turned_down(conn: AsyncConnection, member: Member) -> bool:
+    """Whether they applied once and were not taken in; not whoever was a member and left."""
+    table = members.members
+    query = select(table.c.joined_at, table.c.erased_at).where(
+        table.c.community_id == member.community_id, table.c.id == member.id
+    )
+    row = (await conn.execute(query)).one()
+    return member.status is Status.LEFT and row.joined_at is None and row.erased_at is None
+
+
+async def _ask_again(
+    conn: AsyncConnection, member: Member, name: str, about: str, now: Moment
+) -> None:
+    await members.change_status(
+        conn,
+        member,
+        (Status.LEFT,),
+        Status.APPLIED,
+        name=name,
+        name_key=fold(name),
+        about=about,
+        applied_at=now.at,
+        ended_at=None,
+    )
+    await members.refresh_search(conn, member.community_id, [member.id])

@@ -7,6 +7,7 @@ carries the member's id. So no table has to say which account belongs to whom.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -88,8 +89,7 @@ class Category:
     name: str
 
 
-# The words a community begins with; its coordinators see them on each entry.
-_FIRST_CATEGORIES = {
+FIRST_CATEGORIES: Mapping[str, tuple[str, ...]] = {
     "en": (
         "Company and conversation",
         "Getting about",
@@ -121,6 +121,7 @@ _FIRST_CATEGORIES = {
         "Otra cosa",
     ),
 }
+"""The categories a community begins with, by its language."""
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", re.ASCII)
 
@@ -128,16 +129,16 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", re.ASCII)
 async def create(
     conn: AsyncConnection, *, slug: str, name: str, language: str, timezone: str, now: Moment
 ) -> Community:
-    """Begin a community: its journal, its commons, the first agreement and its categories.
+    """Begin a community: its journal, its commons, the first agreement and its lists.
 
     Refuses an address that is taken (`SlugTaken`) and, with `BadInput`, one that is no address, an
     empty name, a language we do not speak or a time zone that does not exist.
     """
-    from timebank import agreements  # the agreement's table refers to the community's
+    from timebank import agreements, own_lists  # their tables refer to the community's
 
     if not _SLUG.fullmatch(slug):
         raise BadInput("slug", "not_a_slug")
-    if language not in _FIRST_CATEGORIES:
+    if language not in FIRST_CATEGORIES:
         raise BadInput("language", "unknown_language")
     if timezone not in available_timezones():
         raise BadInput("timezone", "unknown_timezone")
@@ -162,13 +163,7 @@ async def create(
     await store.open_journal(conn, community.id, now.at)
     await store.open_account(conn, community.id, community.commons_id, AccountKind.COMMONS, now.at)
     await agreements.begin(conn, community.id, now=now)
-    await conn.execute(
-        insert(categories),
-        [
-            {"community_id": community.id, "id": now.new_id(), "name": name, "position": position}
-            for position, name in enumerate(_FIRST_CATEGORIES[language])
-        ],
-    )
+    await own_lists.begin(conn, community.id, language, now=now)
     await audit.write(
         conn,
         community.id,

@@ -14,7 +14,7 @@ from random import Random
 from sqlalchemy import func, select, update
 
 from ledger.sql import planner
-from timebank import communities, demo_town
+from timebank import communities, demo_board, demo_town
 from timebank.db import EVERYWHERE, Database
 from timebank.demo_people import BARRIO_BANK, PASSPHRASE, RIVERSIDE_BANK
 from timebank.demo_year import weeks
@@ -89,6 +89,7 @@ async def make(
             done += 1
             if progress:
                 progress(done, total)
+        await demo_board.fill(town)
         await demo_town.ask_to_join(town)
     await _forget_old_mail(db, now)
     await planner.inform(db.settings.owners_url)

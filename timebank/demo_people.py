@@ -33,6 +33,17 @@ class Topic(IntEnum):
     OTHER = 12
 
 
+class Sector(IntEnum):
+    """Positions in the list of sectors that a community begins with, those the demo needs."""
+
+    HEALTH = 0
+    HOUSING = 2
+    EDUCATION = 3
+    VOLUNTARY = 6
+    ARTS = 8
+    NEIGHBOURS = 10
+
+
 @dataclass(frozen=True, slots=True)
 class Favour:
     """Something people do for each other: `minutes` are the usual lengths, `notes` the words."""
@@ -74,6 +85,8 @@ class Words:
     named_keeper: str
     purpose: str
     new_agreement: str
+    i_can_help: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +94,7 @@ class House:
     """An organisation in the demo, the member who keeps its account, and what it gives and gets."""
 
     name: str
-    sector: str
+    sector: Sector
     area: str
     manager: str
     about: str
@@ -583,7 +596,7 @@ RIVERSIDE: tuple[Neighbour, ...] = (
 HOUSES: tuple[House, ...] = (
     House(
         "Riverside Library",
-        "culture",
+        Sector.ARTS,
         "Mill Road",
         "Elena Petrova",
         "Books, warmth and the upstairs room.",
@@ -592,7 +605,7 @@ HOUSES: tuple[House, ...] = (
     ),
     House(
         "Riverside Surgery",
-        "health",
+        Sector.HEALTH,
         "Station Quarter",
         "Priya Nair",
         "Two doctors, three nurses and a walking group.",
@@ -601,7 +614,7 @@ HOUSES: tuple[House, ...] = (
     ),
     House(
         "Mill Road Primary School",
-        "education",
+        Sector.EDUCATION,
         "Mill Road",
         "Grace Adeyemi",
         "210 children, all of them loud.",
@@ -610,7 +623,7 @@ HOUSES: tuple[House, ...] = (
     ),
     House(
         "Waterside Homes",
-        "housing",
+        Sector.HOUSING,
         "Canal Side",
         "Kwame Mensah",
         "Housing association for Canal Side and The Meadows.",
@@ -619,7 +632,7 @@ HOUSES: tuple[House, ...] = (
     ),
     House(
         "Good Neighbours Kitchen",
-        "community",
+        Sector.VOLUNTARY,
         "The Meadows",
         "Harjit Singh",
         "A hot lunch for whoever comes.",
@@ -628,7 +641,7 @@ HOUSES: tuple[House, ...] = (
     ),
     House(
         "Canal Side Tenants",
-        "community",
+        Sector.NEIGHBOURS,
         "Canal Side",
         "Sophie Turner",
         "The tenants' association, with a very good shed.",
@@ -774,6 +787,8 @@ BARRIO_WORDS = Words(
     keep="Lo hemos hablado con un café: queda así.",
     named_keeper="Así lo dice su carta.",
     consent="Me lo pidió de palabra, delante de Carmen.",
+    i_can_help="Puedo ayudarte, ¿te va bien el jueves por la tarde?",
+    note="Mejor llamar después de las diez.",
     purpose="Para que nadie en el barrio tenga que apañárselas a solas.",
     new_agreement="Lo acordamos en la asamblea: más margen para quien empieza.",
 )
@@ -788,6 +803,8 @@ RIVERSIDE_WORDS = Words(
     keep="We talked it over at the library; it stays as it is.",
     named_keeper="Named in a letter from the organisation.",
     consent="Asked me to, at the kitchen table, with Margaret there.",
+    i_can_help="I can help. Would Thursday afternoon suit you?",
+    note="Better to ring after ten.",
     purpose="So that nobody in Riverside has to manage alone, and everybody is needed.",
     new_agreement="Agreed at the members' meeting: more room for people who are ill for long.",
 )

@@ -22,9 +22,11 @@ from timebank import (
     entry_steps,
     invitations,
     members,
+    organisations,
     people,
     posting,
     recording,
+    sectors,
     sessions,
 )
 from timebank.communities import Community
@@ -32,7 +34,7 @@ from timebank.db import EVERYWHERE, Database
 from timebank.demo_people import PASSPHRASE, House, Neighbour, Neighbourhood
 from timebank.demo_year import COMMONS, HOUSES_AFTER, Ending, Happening, joins_in_week
 from timebank.entry import Entry, Kind, NewEntry, Share
-from timebank.members import MemberKind, Role
+from timebank.members import Role
 from timebank.moment import Moment
 
 
@@ -181,7 +183,7 @@ async def _accept(town: Town, who: Neighbour, link: str, now: Moment) -> None:
 
 
 async def _fill_profile(conn: AsyncConnection, town: Town, who: Neighbour, now: Moment) -> None:
-    """Phone, area, words about oneself, offers and wishes."""
+    """Phone, area, words about oneself."""
     member = town.ids[who.name]
     await members.edit(
         conn,
@@ -192,8 +194,6 @@ async def _fill_profile(conn: AsyncConnection, town: Town, who: Neighbour, now: 
         contact_shown=bool(who.phone),
         area=who.area,
         about=who.about,
-        offers=_sentence(who.offers),
-        wishes=_sentence(who.wishes),
         by=member if who.email else town.steward,
         now=now,
     )
@@ -201,31 +201,18 @@ async def _fill_profile(conn: AsyncConnection, town: Town, who: Neighbour, now: 
 
 async def _open_house(conn: AsyncConnection, town: Town, house: House, now: Moment) -> None:
     """An organisation joins, with a member who keeps its account."""
-    member = await members.add(
+    member = await organisations.add(
         conn,
         town.id,
         name=house.name,
+        sector=(await sectors.of(conn, town.id))[house.sector].id,
         area=house.area,
-        kind=MemberKind.ORGANISATION,
-        sector=house.sector,
+        about=house.about,
+        contact=house.manager,
         by=town.steward,
         now=now,
     )
     town.ids[house.name] = member.id
-    await members.edit(
-        conn,
-        town.id,
-        member.id,
-        name=house.name,
-        phone="",
-        contact_shown=False,
-        area=house.area,
-        about=house.about,
-        offers=_sentence(house.gives),
-        wishes=_sentence(house.gets),
-        by=town.steward,
-        now=now,
-    )
     await buddies.add(
         conn,
         town.id,
@@ -465,8 +452,3 @@ async def _post(
     for verdict in await posting.post(town.db, requests, now=now):
         if isinstance(verdict, posting.Refused):
             raise RuntimeError(f"the demo's entry {verdict.entry_id} was refused: {verdict.error}")
-
-
-def _sentence(skills: Sequence[str]) -> str:
-    """`("gardening", "music")` as "Gardening, music"."""
-    return ", ".join(skills).capitalize()

@@ -6,11 +6,13 @@ import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ColumnElement,
     Select,
     literal,
     or_,
@@ -20,7 +22,18 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.sql.types import Id, Words
-from timebank.members import Member, MemberKind, Status, as_member, members
+from timebank import listings
+from timebank.listings import ListingKind
+from timebank.members import (
+    COLUMNS,
+    Member,
+    MemberKind,
+    Status,
+    as_member,
+    members,
+    organisations,
+)
+from timebank.sectors import sectors
 from timebank.text import fold, like
 
 _FITTING = 50  # of whom a typed name may fit, before it is looked at closely
@@ -28,13 +41,13 @@ _FITTING = 50  # of whom a typed name may fit, before it is looked at closely
 
 @dataclass(frozen=True, slots=True)
 class DirectoryRow:
-    """A member in the directory."""
+    """A member in the directory, with what they offer and ask for in a few words each."""
 
     member: Member
     sector: str
-    offers: str
-    wishes: str
     has_sign_in: bool
+    offers: tuple[str, ...] = ()
+    requests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,32 +65,65 @@ async def page(
     *,
     search: str = "",
     include: Sequence[Status] = (Status.ACTIVE,),
+    kind: MemberKind | None = None,
+    today: date | None = None,
     after: tuple[str, UUID] | None = None,
     limit: int = 50,
 ) -> list[DirectoryRow]:
-    """Members by name; `search` looks in names, areas, offers and wishes.
+    """Members by name; `search` looks in names, areas and sectors.
 
-    `after` is the (`fold`ed name, id) of the last row of the page before.
+    With `today` it also looks in what is offered and asked for on that day, and says so. `after` is
+    the (`fold`ed name, id) of the last row of the page before.
     """
     query = (
-        select(members)
-        .where(
-            members.c.community_id == community,
-            members.c.status.in_([status.value for status in include]),
-        )
+        _with_sector(community)
+        .where(members.c.status.in_([status.value for status in include]))
         .order_by(members.c.name_key, members.c.id)
         .limit(limit)
     )
+    if kind is not None:
+        query = query.where(members.c.kind == kind.value)
     if search:
-        query = query.where(members.c.search_key.like(like(fold(search)), escape="\\"))
+        found: ColumnElement[bool] = members.c.search_key.like(like(fold(search)), escape="\\")
+        if today is not None:
+            found = found | members.c.id.in_(listings.members_with(community, search, today))
+        query = query.where(found)
     if after is not None:
         # Without its type an id would be compared as another kind of value on SQLite.
         last = tuple_(literal(after[0], Words), literal(after[1], Id))
         query = query.where(tuple_(members.c.name_key, members.c.id) > last)
-    return [
-        DirectoryRow(as_member(row), row.sector, row.offers, row.wishes, row.person_id is not None)
-        for row in await conn.execute(query)
-    ]
+    rows = (await conn.execute(query)).all()
+    said: dict[UUID, list[tuple[ListingKind, str]]] = {}
+    if today is not None:
+        said = await listings.titles_of(conn, community, [row.id for row in rows], today=today)
+    return [_row(row, said.get(row.id, [])) for row in rows]
+
+
+def _with_sector(community: UUID) -> Select[Any]:
+    return (
+        select(*(members.c[name] for name in COLUMNS), sectors.c.name.label("sector"))
+        .outerjoin(
+            organisations,
+            (organisations.c.community_id == members.c.community_id)
+            & (organisations.c.id == members.c.id),
+        )
+        .outerjoin(
+            sectors,
+            (sectors.c.community_id == organisations.c.community_id)
+            & (sectors.c.id == organisations.c.sector_id),
+        )
+        .where(members.c.community_id == community)
+    )
+
+
+def _row(row: Any, said: Sequence[tuple[ListingKind, str]]) -> DirectoryRow:
+    return DirectoryRow(
+        as_member(row),
+        row.sector or "",
+        row.person_id is not None,
+        tuple(title for kind, title in said if kind is ListingKind.OFFER),
+        tuple(title for kind, title in said if kind is ListingKind.REQUEST),
+    )
 
 
 async def choices(conn: AsyncConnection, community: UUID, limit: int | None = 500) -> list[Choice]:

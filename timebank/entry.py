@@ -99,7 +99,8 @@ class NewEntry:
     """What a person writes down.
 
     `minutes` is what each giver gave, where a giver's share names none of its own. Receivers
-    without minutes of their own share what was given, to the minute.
+    without minutes of their own share what was given, to the minute. `listing_id` names the offer
+    or the request it came from.
     """
 
     kind: Kind
@@ -110,6 +111,7 @@ class NewEntry:
     note: str = ""
     category_id: UUID | None = None
     on_behalf_of: UUID | None = None
+    listing_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

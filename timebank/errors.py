@@ -13,6 +13,7 @@
     │   ├── SharesDiffer        given and received do not add up to the same
     │   ├── NotTakingPart       the member has left, is paused or has not been welcomed yet
     │   ├── NotYours            you are on neither side and have nobody's consent to record
+    │   ├── LeftToCoordinators  two of them are not brought together without a coordinator
     │   ├── DayAhead            the day lies in the future
     │   ├── NotConfirmed        the agreement asks the other side to confirm first
     │   ├── ReasonMissing       this step needs a reason
@@ -155,6 +156,14 @@ class NotYours(EntryRefused):
 
     def __str__(self) -> str:
         return "You can record hours of your own, or of somebody who agreed that you do it."
+
+
+@dataclass(eq=False)
+class LeftToCoordinators(EntryRefused):
+    """Two of those in it are kept apart. It does not say who, nor why: one of them is not told."""
+
+    def __str__(self) -> str:
+        return "These hours cannot be recorded like this. Please ask a coordinator."
 
 
 @dataclass(eq=False)

@@ -26,14 +26,11 @@ from timebank import (
     entries,
     invitations,
     members,
-    noticeboard,
     policy,
     statements,
 )
-from timebank.directory import DirectoryRow
 from timebank.entry import Entry, Part, State
 from timebank.errors import Forbidden
-from timebank.listings import ListingKind
 from timebank.members import Member, Status
 from timebank.moment import Moment
 from timebank.people import people
@@ -198,11 +195,16 @@ async def _directory(
     after: tuple[str, UUID] | None = None
     while True:
         found = await directory.page(
-            conn, place.id, search=search, include=include, after=after, limit=_CHUNK
+            conn,
+            place.id,
+            search=search,
+            include=include,
+            today=today,
+            after=after,
+            limit=_CHUNK,
         )
         ids = [row.member.id for row in found]
         more = await _more_about(conn, place.id, ids)
-        titles = await noticeboard.titles_of(conn, place.id, ids, today=today)
         for row in found:
             kept = more[row.member.id]
             joined = None if kept.joined_at is None else Moment(kept.joined_at)
@@ -214,7 +216,8 @@ async def _directory(
                 row.member.role.value,
                 row.member.status.value,
                 *contact(reader, row.member, kept),
-                *_offers_and_requests(row, titles),
+                "; ".join(row.offers),
+                "; ".join(row.requests),
                 None if joined is None else joined.day_in(place.timezone),
             )
         if len(found) < _CHUNK:
@@ -240,15 +243,6 @@ def contact(reader: Member, member: Member, kept: Any) -> tuple[str, str]:
     if kept.contact_shown or policy.may_edit_member(reader, member):
         return kept.phone, kept.email or ""
     return "", ""
-
-
-def _offers_and_requests(
-    row: DirectoryRow, titles: dict[tuple[UUID, ListingKind], list[str]]
-) -> tuple[str, str]:
-    """What stands on the page about them, and what they have on the notice-board."""
-    offers = [row.offers, *titles.get((row.member.id, ListingKind.OFFER), ())]
-    wishes = [row.wishes, *titles.get((row.member.id, ListingKind.REQUEST), ())]
-    return "; ".join(filter(None, offers)), "; ".join(filter(None, wishes))
 
 
 async def invited(conn: AsyncConnection, community: UUID, *, by: UUID, now: Moment) -> Listed:

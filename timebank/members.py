@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -33,8 +33,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger import ZERO, Minutes
 from ledger.account import AccountKind
 from ledger.sql import metadata, store, tables
-from ledger.sql.types import Flag, Id, Instant, MinutesType, Words
-from timebank import agreements, audit
+from ledger.sql.types import Day, Flag, Id, Instant, MinutesType, Words
+from timebank import agreements, audit, communities
 from timebank.errors import (
     AlreadyMember,
     BadInput,
@@ -45,6 +45,7 @@ from timebank.errors import (
 )
 from timebank.moment import Moment
 from timebank.people import people
+from timebank.sectors import sectors
 from timebank.text import fold
 
 
@@ -72,6 +73,13 @@ class Status(StrEnum):
     LEFT = "left"
 
 
+class BuddyKind(StrEnum):
+    """How much a buddy helps: see `timebank.buddies`."""
+
+    BUDDY = "buddy"
+    GUARDIAN = "guardian"
+
+
 members = Table(
     "member",
     metadata,
@@ -81,14 +89,11 @@ members = Table(
     Column("person_id", Id, ForeignKey("person.id")),
     Column("name", Words, nullable=False),
     Column("name_key", Words, nullable=False),  # folded: no case, no accents
-    Column("search_key", Words, nullable=False),  # name, area, sector, about, offers, wishes
+    Column("search_key", Words, nullable=False),  # name, area, sector, about; folded like the name
     Column("phone", Words, nullable=False, server_default=""),
     Column("contact_shown", Flag, nullable=False),  # phone and e-mail visible to members
     Column("area", Words, nullable=False, server_default=""),
-    Column("sector", Words, nullable=False, server_default=""),  # organisations only
     Column("about", Words, nullable=False, server_default=""),
-    Column("offers", Words, nullable=False, server_default=""),
-    Column("wishes", Words, nullable=False, server_default=""),
     Column("role", Words, nullable=False),
     Column("status", Words, nullable=False),
     Column("invited_by", Id),
@@ -96,6 +101,7 @@ members = Table(
     Column("applied_at", Instant, nullable=False),
     Column("joined_at", Instant),
     Column("ended_at", Instant),
+    Column("paused_until", Day),  # the last day of a break that ends by itself
     Column("erased_at", Instant),  # pseudonymised: the words are gone, the lines stay
     ForeignKeyConstraint(["community_id"], ["community.id"]),
     ForeignKeyConstraint(["community_id", "invited_by"], ["member.community_id", "member.id"]),
@@ -121,11 +127,26 @@ buddies = Table(  # who may record for whom; for an organisation: its account ma
     Column("added_by", Id, nullable=False),
     Column("since", Instant, nullable=False),
     Column("until", Instant),
+    Column("ended_by", Id),
+    Column("kind", Words, nullable=False, server_default="buddy"),  # or "guardian"
+    Column("contact_agreed_at", Instant),  # a guardian lets members see how to reach the member
     ForeignKeyConstraint(["community_id", "member_id"], ["member.community_id", "member.id"]),
     ForeignKeyConstraint(["community_id", "buddy_id"], ["member.community_id", "member.id"]),
     CheckConstraint("member_id <> buddy_id", name="two_people"),
     Index("ix_buddy_member", "community_id", "member_id"),
     Index("ix_buddy_buddy", "community_id", "buddy_id"),
+    sqlite_strict=True,
+)
+
+organisations = Table(  # what is known of a member that is one, besides what every member has
+    "organisation",
+    metadata,
+    Column("community_id", Id, primary_key=True),
+    Column("id", Id, primary_key=True),  # the member's
+    Column("sector_id", Id),
+    Column("contact", Words, nullable=False, server_default=""),  # whom to ask for, and how
+    ForeignKeyConstraint(["community_id", "id"], ["member.community_id", "member.id"]),
+    ForeignKeyConstraint(["community_id", "sector_id"], ["sector.community_id", "sector.id"]),
     sqlite_strict=True,
 )
 
@@ -140,6 +161,10 @@ tallies = Table(  # totals that would otherwise be re-added on each page; `verif
     ForeignKeyConstraint(["community_id", "account_id"], ["account.community_id", "account.id"]),
     sqlite_strict=True,
 )
+
+
+COLUMNS = ("community_id", "id", "kind", "person_id", "name", "area", "role", "status")
+"""The columns that `as_member` makes a member of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,15 +194,16 @@ class Profile:
     email: str | None
     phone: str
     contact_shown: bool
-    sector: str
     about: str
-    offers: str
-    wishes: str
+    sector_id: UUID | None
+    sector: str
+    contact: str  # an organisation's: whom to ask for, and how
     invited_by: str | None
     welcomed_by: str | None
     applied_at: datetime
     joined_at: datetime | None
     ended_at: datetime | None
+    paused_until: date | None
     given: Minutes
     received: Minutes
     balance: Minutes
@@ -219,6 +245,9 @@ async def profile(conn: AsyncConnection, community: UUID, member: UUID) -> Profi
         select(
             members,
             people.c.email,
+            organisations.c.sector_id,
+            organisations.c.contact,
+            sectors.c.name.label("sector"),
             inviter.c.name.label("inviter"),
             welcomer.c.name.label("welcomer"),
             tallies.c.given,
@@ -226,6 +255,8 @@ async def profile(conn: AsyncConnection, community: UUID, member: UUID) -> Profi
             tables.account.c.balance,
         )
         .outerjoin(people, people.c.id == members.c.person_id)
+        .outerjoin(organisations, _same(organisations, members.c.id))
+        .outerjoin(sectors, _same(sectors, organisations.c.sector_id))
         .outerjoin(inviter, _same(inviter, members.c.invited_by))
         .outerjoin(welcomer, _same(welcomer, members.c.welcomed_by))
         .outerjoin(
@@ -244,15 +275,16 @@ async def profile(conn: AsyncConnection, community: UUID, member: UUID) -> Profi
         row.email,
         row.phone,
         row.contact_shown,
-        row.sector,
         row.about,
-        row.offers,
-        row.wishes,
+        row.sector_id,
+        row.sector or "",
+        row.contact or "",
         row.inviter,
         row.welcomer,
         row.applied_at,
         row.joined_at,
         row.ended_at,
+        row.paused_until,
         row.given or ZERO,
         row.received or ZERO,
         row.balance or ZERO,
@@ -275,11 +307,13 @@ async def add(
     phone: str = "",
     area: str = "",
     kind: MemberKind = MemberKind.PERSON,
-    sector: str = "",
     by: UUID,
     now: Moment,
 ) -> Member:
-    """A coordinator adds somebody, with no more than a name: active at once, no sign-in needed."""
+    """A coordinator adds somebody, with no more than a name: active at once, no sign-in needed.
+
+    What an organisation has besides a name, `organisations.add` knows.
+    """
     from timebank import policy
 
     coordinator = await get(conn, community, by)
@@ -295,7 +329,6 @@ async def add(
         status=Status.ACTIVE,
         phone=phone,
         area=area,
-        sector=sector,
         invited_by=by,
         welcomed_by=by,
         now=now,
@@ -316,7 +349,6 @@ async def insert_member(
     person_id: UUID | None = None,
     phone: str = "",
     area: str = "",
-    sector: str = "",
     about: str = "",
     invited_by: UUID | None = None,
     welcomed_by: UUID | None = None,
@@ -337,11 +369,10 @@ async def insert_member(
             person_id=person_id,
             name=name,
             name_key=fold(name),
-            search_key=fold(f"{name} {area} {sector} {about}"),
+            search_key=_search_key(name, area, about),
             phone=phone,
             contact_shown=False,
             area=area,
-            sector=sector,
             about=about,
             role=role.value,
             status=status.value,
@@ -351,6 +382,8 @@ async def insert_member(
             joined_at=now.at if joined else None,
         )
     )
+    if kind is MemberKind.ORGANISATION:
+        await conn.execute(insert(organisations).values(community_id=community, id=id))
     if joined:
         await open_account(conn, community, id, kind, now)
     return Member(community, id, kind, person_id, name, area, role, status)
@@ -386,11 +419,27 @@ async def set_role(
     await note(conn, community, by, "member.role", id, facts, now)
 
 
-async def pause(conn: AsyncConnection, community: UUID, id: UUID, *, by: UUID, now: Moment) -> None:
-    """A membership rests: its holder looks and records nothing. By themselves or a coordinator."""
+async def pause(
+    conn: AsyncConnection,
+    community: UUID,
+    id: UUID,
+    *,
+    until: date | None = None,
+    by: UUID,
+    now: Moment,
+) -> None:
+    """A membership rests: its holder looks and records nothing, and what they offer is not shown.
+
+    By themselves or a coordinator. On the day after `until` it goes on by itself; a day that has
+    passed is `BadInput`.
+    """
     member = await _for_status(conn, community, id, by)
     await _refuse_last_steward(conn, member)
-    await change_status(conn, member, (Status.ACTIVE,), Status.PAUSED)
+    if until is not None and until < now.day_in(
+        (await communities.by_id(conn, community)).timezone
+    ):
+        raise BadInput("until", "day_passed")
+    await change_status(conn, member, (Status.ACTIVE,), Status.PAUSED, paused_until=until)
     await note(conn, community, by, "member.paused", id, {}, now)
 
 
@@ -411,17 +460,51 @@ async def resume(
     )
     if (await conn.execute(account)).first() is None:
         raise WrongState(member.status.value, "resume")
-    await change_status(conn, member, (Status.PAUSED, Status.LEFT), Status.ACTIVE, ended_at=None)
+    await change_status(
+        conn,
+        member,
+        (Status.PAUSED, Status.LEFT),
+        Status.ACTIVE,
+        ended_at=None,
+        paused_until=None,
+    )
     await note(conn, community, by, "member.resumed", id, {}, now)
+
+
+async def resume_due(conn: AsyncConnection, community: UUID, *, now: Moment) -> list[Member]:
+    """Breaks whose last day has passed are over: who is back. To be called from time to time."""
+    await store.lock(conn, community)  # two processes: one after the other
+    today = now.day_in((await communities.by_id(conn, community)).timezone)
+    query = _select().where(
+        members.c.community_id == community,
+        members.c.status == Status.PAUSED.value,
+        members.c.paused_until < today,
+    )
+    back = [as_member(row) for row in await conn.execute(query)]
+    for member in back:
+        await change_status(conn, member, (Status.PAUSED,), Status.ACTIVE, paused_until=None)
+        await note(conn, community, None, "member.resumed", member.id, {}, now)
+    return back
 
 
 async def leave(conn: AsyncConnection, community: UUID, id: UUID, *, by: UUID, now: Moment) -> None:
     """A membership ends; the account and its lines stay. By themselves or a coordinator."""
-    member = await _for_status(conn, community, id, by)
+    await end(conn, await _for_status(conn, community, id, by), by=by, now=now)
+
+
+async def end(conn: AsyncConnection, member: Member, *, by: UUID | None, now: Moment) -> None:
+    """`leave`, for who has asked already whether it may be; the book's lock is held."""
     await _refuse_last_steward(conn, member)
-    await change_status(conn, member, (Status.ACTIVE, Status.PAUSED), Status.LEFT, ended_at=now.at)
+    await change_status(
+        conn,
+        member,
+        (Status.ACTIVE, Status.PAUSED),
+        Status.LEFT,
+        ended_at=now.at,
+        paused_until=None,
+    )
     await _set(conn, member, role=Role.MEMBER.value)
-    await note(conn, community, by, "member.left", id, {}, now)
+    await note(conn, member.community_id, by, "member.left", member.id, {}, now)
 
 
 async def edit(
@@ -434,42 +517,58 @@ async def edit(
     contact_shown: bool,
     area: str,
     about: str,
-    offers: str,
-    wishes: str,
-    sector: str | None = None,
     by: UUID,
     now: Moment,
 ) -> None:
-    """Change what a profile says. By themselves, their buddy or a coordinator.
-
-    An organisation's `sector` stays as it is where none is given; a person has none.
-    """
+    """Change what a profile says. By themselves, their buddy or a coordinator."""
     from timebank import buddies, policy
 
     actor, member = await get(conn, community, by), await get(conn, community, id)
-    kept = select(members.c.sector).where(*_is(community, id))
-    sector = (await conn.execute(kept)).scalar_one() if sector is None else sector
-    helps = await buddies.may_record_for(conn, community, by, id)
-    if not (policy.may_edit_member(actor, member) or (helps and policy.may_act(actor))):
+    acts_for = {id} if await buddies.may_record_for(conn, community, by, id) else set()
+    if not policy.may_edit_member(actor, member, acts_for):
         raise Forbidden("edit")
     if not name:
         raise BadInput("name", "missing")
+    kept = select(members.c.contact_shown).where(*_is(community, id))
+    asks_guardians = contact_shown and not (await conn.execute(kept)).scalar_one()
     await _set(
         conn,
         member,
         name=name,
         name_key=fold(name),
-        search_key=fold(f"{name} {area} {sector} {about} {offers} {wishes}"),
         phone=phone,
         contact_shown=contact_shown,
         area=area,
-        sector=sector if member.kind is MemberKind.ORGANISATION else "",
         about=about,
-        offers=offers,
-        wishes=wishes,
     )
+    await refresh_search(conn, community, [id])
+    if asks_guardians:
+        await buddies.ask_guardians(conn, community, member, now=now)
     if by != id:
         await note(conn, community, by, "member.edited", id, {}, now)
+
+
+async def refresh_search(conn: AsyncConnection, community: UUID, ids: Sequence[UUID]) -> None:
+    """Have these members found by what they are called now: a sector's name is part of it."""
+    query = (
+        select(
+            members.c.id,
+            members.c.name,
+            members.c.area,
+            members.c.about,
+            sectors.c.name.label("sector"),
+        )
+        .outerjoin(organisations, _same(organisations, members.c.id))
+        .outerjoin(sectors, _same(sectors, organisations.c.sector_id))
+        .where(members.c.community_id == community, members.c.id.in_(list(ids)))
+    )
+    for row in (await conn.execute(query)).all():
+        key = _search_key(row.name, row.area, row.about, row.sector or "")
+        await conn.execute(update(members).where(*_is(community, row.id)).values(search_key=key))
+
+
+def _search_key(name: str, area: str, about: str, sector: str = "") -> str:
+    return fold(f"{name} {area} {sector} {about}")
 
 
 async def active_with_role(
@@ -535,7 +634,7 @@ async def _set(conn: AsyncConnection, member: Member, **values: Any) -> None:
 async def note(
     conn: AsyncConnection,
     community: UUID,
-    by: UUID,
+    by: UUID | None,
     action: str,
     subject: UUID,
     facts: dict[str, Any],
@@ -555,8 +654,7 @@ async def note(
 
 
 def _select() -> Select[Any]:
-    columns = ("community_id", "id", "kind", "person_id", "name", "area", "role", "status")
-    return select(*(members.c[name] for name in columns))
+    return select(*(members.c[name] for name in COLUMNS))
 
 
 def as_member(row: Any) -> Member:

@@ -29,14 +29,17 @@ from timebank import (  # noqa: F401 - each adds its tables to the metadata
     audit,
     batches,
     books,
+    checks,
     communities,
     corrections,
     entries,
     gatherings,
     inbox,
+    keeping_apart,
     limits,
     listings,
     members,
+    notes,
     odd,
     organisations,
     outbox,
@@ -44,6 +47,8 @@ from timebank import (  # noqa: F401 - each adds its tables to the metadata
     rights,
     sectors,
     settlements,
+    stays,
+    welcoming,
 )
 from timebank.config import Settings
 from timebank.inbox import aside, deeds, in_hand, morning  # noqa: F401

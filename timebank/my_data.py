@@ -16,12 +16,28 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import FromClause, Select, delete, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Minutes
 from ledger.sql import store, tables
-from timebank import audit, communities, corrections, members, policy, spreadsheet, statements
+from ledger.sql.types import Instant
+from timebank import (
+    affiliations,
+    audit,
+    checks,
+    communities,
+    corrections,
+    keeping_apart,
+    listings,
+    members,
+    notes,
+    policy,
+    spreadsheet,
+    statements,
+    stays,
+    welcoming,
+)
 from timebank.batches import batches
 from timebank.entries import entries, parts, steps
 from timebank.entry import OPEN
@@ -33,7 +49,7 @@ from timebank.moment import Moment
 from timebank.odd import oddities
 from timebank.outbox import outbox
 from timebank.people import people, sessions, tokens
-from timebank.spreadsheet import Format, Table
+from timebank.spreadsheet import Format
 from timebank.text import fold
 
 _README = """Your data in {community}, as of {at} (UTC)
@@ -44,6 +60,11 @@ entries.json     the entries you stand in or wrote down
 steps.json       what you said about entries
 buddies.json     who may record for you, and for whom you may
 batches.json     sheets and files of entries that you brought in
+belongs.json     where you said you belong
+listings.json    what you offered and asked for, and who answered
+answers.json     what you answered to others
+care.json        what coordinators noted about you, checked, ticked off, and whether you were asked
+                 to stay; and whom you asked to be kept apart from
 audit.json       what you did, and what was done to you
 desk.json        what coordinators noted: about you, or you as one of them
 """
@@ -80,6 +101,18 @@ async def archive(conn: AsyncConnection, community: UUID, member: UUID, *, now: 
                 ),
             )
         ),
+        "belongs.json": _json(await _rows(conn, _of(affiliations.affiliations, community, member))),
+        "listings.json": _json(await _listings(conn, community, member)),
+        "answers.json": _json(await _rows(conn, _of(listings.answers, community, member))),
+        "care.json": json.dumps(
+            {
+                name: [dict(row) for row in await _rows(conn, query)]
+                for name, query in _care(community, member).items()
+            },
+            default=_plain,
+            ensure_ascii=False,
+            indent=2,
+        ),
         "audit.json": _json(
             await _rows(
                 conn,
@@ -99,25 +132,29 @@ async def archive(conn: AsyncConnection, community: UUID, member: UUID, *, now: 
 
 
 async def close(
-    conn: AsyncConnection, community: UUID, member: UUID, *, by: UUID, now: Moment
+    conn: AsyncConnection, community: UUID, member: UUID, *, by: UUID | None, now: Moment
 ) -> None:
     """Forget a member: by themselves, or a coordinator on their behalf.
 
-    The transaction is one of `EVERYWHERE`: whether their sign-in goes too depends on others.
-    Refuses while entries of theirs wait (`EntriesWaiting`), and the last steward (`LastSteward`).
+    Without `by`, the agreement itself says so: see `retention`. The transaction is one of
+    `EVERYWHERE`: whether their sign-in goes too depends on others. Refuses while entries of theirs
+    wait (`EntriesWaiting`), and the last steward (`LastSteward`).
     """
     await store.lock(conn, community)
-    actor = await members.get(conn, community, by)
     leaving = await members.get(conn, community, member)
-    if not policy.may_end_membership(actor, leaving):
+    if by is not None and not policy.may_end_membership(
+        await members.get(conn, community, by), leaving
+    ):
         raise Forbidden("close")
     await _refuse_waiting(conn, community, member)
     if leaving.status is Status.APPLIED:
         raise WrongState(leaving.status.value, "close")
     if leaving.status is not Status.LEFT:
-        await members.leave(conn, community, member, by=by, now=now)
+        await members.end(conn, leaving, by=by, now=now)
     await _erase_words(conn, community, member)
     await _erase_notes(conn, community, member)
+    await _erase_listings(conn, community, member, now)
+    await _erase_care(conn, community, member, now)
     await _erase_member(conn, community, member, now)
     await _erase_mails_and_invitations(conn, community, leaving)
     if leaving.person_id is not None:
@@ -132,6 +169,19 @@ async def close(
         subject=member,
         now=now,
     )
+
+
+async def erase_application(
+    conn: AsyncConnection, community: UUID, applicant: Member, *, now: Moment
+) -> None:
+    """Forget somebody who was never a member: their words, and their address if nothing else is.
+
+    For `applications`, which decides whether it may be. The transaction is one of `EVERYWHERE`.
+    """
+    await _erase_member(conn, community, applicant.id, now)
+    await _erase_care(conn, community, applicant.id, now)
+    if applicant.person_id is not None:
+        await _erase_person(conn, community, applicant.person_id)
 
 
 async def _refuse_waiting(conn: AsyncConnection, community: UUID, member: UUID) -> None:
@@ -197,6 +247,54 @@ async def _erase_notes(conn: AsyncConnection, community: UUID, member: UUID) -> 
         await conn.execute(delete(table).where(table.c.community_id == community, whose == member))
 
 
+async def _erase_listings(
+    conn: AsyncConnection, community: UUID, member: UUID, now: Moment
+) -> None:
+    """What they offered, asked for and answered. Their listings stay, closed and without words."""
+    theirs = _of(listings.listings, community, member).with_only_columns(listings.listings.c.id)
+    await conn.execute(
+        delete(listings.answers).where(
+            listings.answers.c.community_id == community,
+            or_(
+                listings.answers.c.member_id == member,
+                listings.answers.c.listing_id.in_(theirs),
+            ),
+        )
+    )
+    await conn.execute(
+        update(listings.listings)
+        .where(*_is(listings.listings, community, member))
+        .values(
+            title=listings.ERASED,
+            words="",
+            area="",
+            search_key="",
+            closed_at=func.coalesce(listings.listings.c.closed_at, literal(now.at, Instant)),
+        )
+    )
+
+
+async def _erase_care(conn: AsyncConnection, community: UUID, member: UUID, now: Moment) -> None:
+    """What was noted about them. Where they belonged stays, as days and without a word of it."""
+    for table in (notes.notes, checks.checks, welcoming.ticks, stays.stays):
+        await conn.execute(delete(table).where(*_is(table, community, member)))
+    apart = keeping_apart.apart_table
+    await conn.execute(
+        delete(apart).where(
+            apart.c.community_id == community,
+            or_(apart.c.one_id == member, apart.c.other_id == member),
+        )
+    )
+    hats = affiliations.affiliations
+    today = now.day_in((await communities.by_id(conn, community)).timezone)
+    await conn.execute(update(hats).where(*_is(hats, community, member)).values(role=""))
+    await conn.execute(
+        update(hats)
+        .where(*_is(hats, community, member), hats.c.until.is_(None), hats.c.since <= today)
+        .values(until=today)
+    )
+
+
 async def _erase_member(conn: AsyncConnection, community: UUID, member: UUID, now: Moment) -> None:
     number = int.from_bytes(now.random_bytes(4), "big") % 10_000
     name = f"Former member {number:04}"
@@ -211,10 +309,7 @@ async def _erase_member(conn: AsyncConnection, community: UUID, member: UUID, no
             phone="",
             contact_shown=False,
             area="",
-            sector="",
             about="",
-            offers="",
-            wishes="",
             role=Role.MEMBER.value,
             status=Status.LEFT.value,
             erased_at=now.at,
@@ -282,7 +377,7 @@ async def _about(conn: AsyncConnection, community: UUID, member: UUID) -> dict[s
 
 async def _statement(conn: AsyncConnection, community: UUID, member: UUID) -> bytes:
     lines = await statements.rows(conn, community, member, by=member)
-    table = Table("statement", statements.HEADINGS, [line async for line in lines])
+    table = spreadsheet.Table("statement", statements.HEADINGS, [line async for line in lines])
     return spreadsheet.write(table, Format.CSV)
 
 
@@ -318,6 +413,46 @@ async def _desk(conn: AsyncConnection, community: UUID, member: UUID) -> dict[st
         table.name: await _rows(conn, select(table).where(table.c.community_id == community, which))
         for table, which in own.items()
     }
+
+
+async def _listings(
+    conn: AsyncConnection, community: UUID, member: UUID
+) -> list[Mapping[str, Any]]:
+    """What they offered and asked for, each with the answers it got."""
+    found = [dict(row) for row in await _rows(conn, _of(listings.listings, community, member))]
+    query = select(listings.answers).where(
+        listings.answers.c.community_id == community,
+        listings.answers.c.listing_id.in_([row["id"] for row in found]),
+    )
+    answers = await _rows(conn, query)
+    for row in found:
+        row["answers"] = [one for one in answers if one["listing_id"] == row["id"]]
+    return list(found)
+
+
+def _care(community: UUID, member: UUID) -> dict[str, Select[Any]]:
+    """What coordinators keep about them, by what it is. What others asked for stays theirs."""
+    apart = keeping_apart.apart_table
+    return {
+        "notes": _of(notes.notes, community, member),
+        "checks": _of(checks.checks, community, member),
+        "welcomed": _of(welcoming.ticks, community, member),
+        "asked_to_stay": _of(stays.stays, community, member),
+        "kept_apart": select(apart).where(
+            apart.c.community_id == community,
+            apart.c.asked_by == member,
+            or_(apart.c.one_id == member, apart.c.other_id == member),
+        ),
+    }
+
+
+def _is(table: FromClause, community: UUID, member: UUID) -> tuple[Any, Any]:
+    return table.c.community_id == community, table.c.member_id == member
+
+
+def _of(table: FromClause, community: UUID, member: UUID) -> Select[Any]:
+    """The rows of a table that are about a member."""
+    return select(table).where(*_is(table, community, member))
 
 
 async def _rows(conn: AsyncConnection, query: Any) -> list[Mapping[str, Any]]:

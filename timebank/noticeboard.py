@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -78,22 +77,6 @@ async def notices(conn: AsyncConnection, community: UUID, *, today: date) -> lis
         )
         for row in await conn.execute(query)
     ]
-
-
-async def titles_of(
-    conn: AsyncConnection, community: UUID, ids: Iterable[UUID], *, today: date
-) -> dict[tuple[UUID, ListingKind], list[str]]:
-    """What these members offer and ask for today, in a few words each."""
-    query = (
-        select(listings.c.member_id, listings.c.kind, listings.c.title)
-        .join(members, _owner())
-        .where(*_open(community, today), listings.c.member_id.in_(list(ids)))
-        .order_by(listings.c.written_at, listings.c.id)
-    )
-    found: dict[tuple[UUID, ListingKind], list[str]] = {}
-    for row in await conn.execute(query):
-        found.setdefault((row.member_id, ListingKind(row.kind)), []).append(row.title)
-    return found
 
 
 def _owner() -> Any:

@@ -76,6 +76,21 @@ async def welcomed(conn: AsyncConnection, community: UUID, member: Member, *, no
     )
 
 
+async def back_again(
+    conn: AsyncConnection, community: UUID, member: Member, *, now: Moment
+) -> None:
+    """Your break is over, as you said it would be."""
+    await readers.tell(
+        conn,
+        community,
+        [member.id],
+        N_("Good to have you back in {community}"),
+        N_("Your break is over, and what you offer is on the board again. Is all of it still so?"),
+        path=f"/members/{member.id}/listings",
+        now=now,
+    )
+
+
 async def application_refused(
     conn: AsyncConnection, community: UUID, member: Member, reason: str, *, now: Moment
 ) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import Column, ForeignKey, Index, Table, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.sql import metadata
-from ledger.sql.types import Count, Hash, Id, Instant, Json, Words
+from ledger.sql.types import Count, Day, Hash, Id, Instant, Json, Words
 from timebank.errors import BadInput, NotFound
 from timebank.moment import Moment
 
@@ -27,6 +27,7 @@ people = Table(
     Column("password_hash", Words),
     Column("language", Words, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("seen_on", Day),  # the last day (UTC) on which they were signed in; no finer than that
     sqlite_strict=True,
 )
 

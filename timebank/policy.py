@@ -85,9 +85,13 @@ def may_see_profile(me: Member, member: Member) -> bool:
     )
 
 
-def may_edit_member(me: Member, member: Member) -> bool:
-    """Oneself, or anyone for a coordinator."""
-    return may_coordinate(me) or (me.id == member.id and may_look(me))
+def may_edit_member(me: Member, member: Member, acts_for: Accounts = NOBODY) -> bool:
+    """Oneself, those one acts for, or anyone for a coordinator."""
+    return (
+        may_coordinate(me)
+        or (me.id == member.id and may_look(me))
+        or (member.id in acts_for and may_act(me))
+    )
 
 
 def may_end_membership(me: Member, member: Member) -> bool:
@@ -98,6 +102,92 @@ def may_end_membership(me: Member, member: Member) -> bool:
 def may_name_buddy(me: Member, member: Member) -> bool:
     """Whose consent may be written down: one's own, or with a coordinator as a witness."""
     return may_coordinate(me) or (me.id == member.id and may_act(me))
+
+
+def may_end_buddy(me: Member, member: Member, buddy: UUID) -> bool:
+    """The member, whoever helps, or a coordinator: it ends when one of them says so."""
+    return me.id == buddy or may_name_buddy(me, member) or me.id == member.id
+
+
+def sees_contact(me: Member, member: UUID, *, is_open: bool, kept_apart: bool) -> bool:
+    """Who has it on the page at once: oneself, and every member where it is open to them."""
+    return me.id == member or (is_open and may_look(me) and not kept_apart)
+
+
+def may_look_up_contact(
+    me: Member, member: UUID, acts_for: Accounts = NOBODY, *, kept_apart: bool
+) -> bool:
+    """Who may look it up all the same, and the audit says so: coordinators, who acts for them."""
+    return not kept_apart and (may_coordinate(me) or (may_act(me) and member in acts_for))
+
+
+def may_care(me: Member, member: Member, *, kept_apart: bool) -> bool:
+    """Who notes and reads what is kept about a member besides their profile.
+
+    A coordinator, but not of oneself, nor of somebody one is kept apart from.
+    """
+    return may_coordinate(me) and me.id != member.id and not kept_apart
+
+
+def may_remove_note(me: Member, writer: UUID) -> bool:
+    """A note goes away by whoever wrote it, or a steward."""
+    return may_coordinate(me) and (me.id == writer or may_steward(me))
+
+
+def may_keep_apart(me: Member, member: Member) -> bool:
+    """Who asks that a member and somebody else are kept apart: the member, or a coordinator."""
+    return may_coordinate(me) or (me.id == member.id and may_look(me))
+
+
+def may_end_apart(me: Member, asked_by: UUID, pair: Accounts) -> bool:
+    """Who says that it is over: who asked for it, or a coordinator who is not one of the two."""
+    return may_look(me) and (me.id == asked_by or (may_coordinate(me) and me.id not in pair))
+
+
+# ── Organisations, affiliations, listings, lists ─────────────────────────────────────────────────
+
+
+def may_affiliate(
+    me: Member, member: UUID, organisation: UUID | None, acts_for: Accounts = NOBODY
+) -> bool:
+    """Who says where somebody belongs, or does so no more.
+
+    Themselves, their buddy, who keeps the organisation's account, or a coordinator.
+    """
+    ours = _mine(me, acts_for)
+    return may_act(me) and (
+        may_coordinate(me) or member in ours or (organisation is not None and organisation in ours)
+    )
+
+
+def may_confirm_affiliation(
+    me: Member, organisation: UUID | None, acts_for: Accounts = NOBODY
+) -> bool:
+    """Who confirms it: who keeps the organisation's account, or a coordinator.
+
+    That somebody is here as a neighbour needs nobody's word but their own.
+    """
+    return may_act(me) and (organisation is None or may_coordinate(me) or organisation in acts_for)
+
+
+def may_remove_affiliation(me: Member, added_by: UUID, *, same_day: bool) -> bool:
+    """A mistake is taken away by whoever made it, on the same day; later it can only end."""
+    return may_act(me) and me.id == added_by and same_day
+
+
+def may_list_for(me: Member, member: UUID, acts_for: Accounts = NOBODY) -> bool:
+    """Who writes, changes and answers listings in a member's name."""
+    return may_act(me) and (may_coordinate(me) or member in _mine(me, acts_for))
+
+
+def may_read_answers(me: Member, member: UUID, acts_for: Accounts = NOBODY) -> bool:
+    """Who reads what was answered to a member's listing."""
+    return may_look(me) and (may_coordinate(me) or member in _mine(me, acts_for))
+
+
+def may_keep_lists(me: Member) -> bool:
+    """Who changes the categories, sectors and other lists of the community."""
+    return may_coordinate(me)
 
 
 # ── Statements ───────────────────────────────────────────────────────────────────────────────────

@@ -1,5 +1,7 @@
 """Who reads our mail: members with an address, and for those without one the buddies they have.
 
+A guardian reads what concerns a member in any case.
+
 What is written to them is in `timebank.notices`, and beside the nouns that have much to say.
 """
 
@@ -9,12 +11,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from timebank import communities, outbox
 from timebank.i18n import translations
-from timebank.members import Role, Status, buddies, members
+from timebank.members import BuddyKind, Role, Status, buddies, members
 from timebank.moment import Moment
 from timebank.outbox import Mail
 from timebank.people import people
@@ -42,7 +44,10 @@ async def coordinators(conn: AsyncConnection, community: UUID) -> list[UUID]:
 
 
 async def of(conn: AsyncConnection, community: UUID, ids: Iterable[UUID]) -> list[Reader]:
-    """Those with an address among these members, and the buddies of the others among them."""
+    """Those with an address among these members, the buddies of the others, and all guardians.
+
+    Whoever coordinates reads of others, which is no guardian's business.
+    """
     wanted = list(ids)
     own = (
         select(
@@ -83,7 +88,12 @@ async def of(conn: AsyncConnection, community: UUID, ids: Iterable[UUID]) -> lis
             members.c.status == Status.ACTIVE.value,
             buddies.c.member_id.in_(wanted),
             buddies.c.until.is_(None),
-            helped.c.person_id.is_(None),
+            or_(
+                helped.c.person_id.is_(None),
+                and_(
+                    buddies.c.kind == BuddyKind.GUARDIAN.value, helped.c.role == Role.MEMBER.value
+                ),
+            ),
         )
     )
     rows = [*await conn.execute(own), *await conn.execute(buddys)]

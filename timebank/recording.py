@@ -18,7 +18,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.errors import KeyReused
-from timebank import acting, agreements, communities, limits, odd, policy, shapes
+from timebank import (
+    acting,
+    agreements,
+    communities,
+    keeping_apart,
+    limits,
+    listing_steps,
+    odd,
+    policy,
+    shapes,
+)
 from timebank.acting import Actor
 from timebank.agreements import Agreement
 from timebank.communities import Community
@@ -36,6 +46,7 @@ from timebank.errors import (
     BadInput,
     DayAhead,
     Forbidden,
+    LeftToCoordinators,
     NotFound,
     NotTakingPart,
     NotYours,
@@ -66,7 +77,8 @@ async def record(
     same down again (a double click, a retry) answers with what is there; other content under the
     same id raises `KeyReused`. Without `tell` nobody gets a mail: for who sees to it that they hear
     of it at once in another one. Refuses with `ReadOnlyMember`, `NotYours`, `Forbidden`,
-    `NotTakingPart`, `DayAhead`, `NotFound`, `BadInput` and what `shapes.resolve` refuses.
+    `NotTakingPart`, `LeftToCoordinators`, `DayAhead`, `NotFound`, `BadInput` and what
+    `shapes.resolve` refuses.
     """
     actor = await acting.active(conn, community, by)
     draft = await prepare(conn, community, new, actor, now)
@@ -127,6 +139,10 @@ class Draft:
             self.parts[0].minutes,
         )
 
+    @property
+    def accounts(self) -> set[UUID]:
+        return {part.account_id for part in self.parts}
+
     def own(self, actor: Actor) -> frozenset[UUID]:
         """Whose side counts as confirmed: the recorder's, or theirs for whom it is recorded."""
         if any(part.account_id == actor.id for part in self.parts):
@@ -149,6 +165,7 @@ async def prepare(
         raise BadInput("note", "too_long", LONGEST_WORDS)
     names, askable = await _taking_part(conn, place, new, actor)
     _refuse_not_theirs(new, actor, place)
+    await _refuse_kept_apart(conn, community, new)
     await _refuse_strange_category(conn, community, new.category_id)
     try:
         resolved = shapes.resolve(new, agreement.terms.step, agreement.terms.rounding)
@@ -206,6 +223,8 @@ async def put(
     if not await _put(conn, row):
         return await _already_there(conn, community, id, draft, actor)
     await _put_parts(conn, draft, id, actor, now)
+    if draft.new.listing_id is not None:
+        await listing_steps.came_from(conn, community, id, draft.new.listing_id, draft.accounts)
     entry = await one(conn, community, id)
     await odd.look(conn, entry, timezone=draft.community.timezone, now=now)
     past = await _foreseen(conn, entry, draft)
@@ -241,6 +260,17 @@ def _refuse_not_theirs(new: NewEntry, actor: Actor, place: Community) -> None:
             raise Forbidden("grant")
         if not policy.may_give_from(me, giver, actor.acts_for):
             raise NotYours
+
+
+async def _refuse_kept_apart(conn: AsyncConnection, community: UUID, new: NewEntry) -> None:
+    """No hours between two who are kept apart, whoever writes them down."""
+    pairs = {
+        (giver.account_id, receiver.account_id)
+        for giver in new.givers
+        for receiver in new.receivers
+    }
+    if await keeping_apart.apart(conn, community, pairs):
+        raise LeftToCoordinators
 
 
 async def _refuse_strange_category(

@@ -22,14 +22,16 @@ _FORGOTTEN = Rights(update=ANY, delete=True)
 
 RIGHTS: Mapping[str, Rights] = {
     **rights.LEDGER,
-    "affiliation": _CHANGED,
+    "affiliation": _FORGOTTEN,
     "agreement": _KEPT,
     "alembic_version": Rights(insert=False),
+    "apart": _FORGOTTEN,
     "audit": _KEPT,
     "batch": Rights(update=frozenset({"label"})),  # erased with who wrote it
     "batch_entry": _KEPT,
     "buddy": _FORGOTTEN,
-    "category": _KEPT,
+    "category": _CHANGED,
+    "check_kind": _CHANGED,
     "community": _KEPT,
     "correction": _KEPT,
     "deed": Rights(update=frozenset({"undone_at"})),
@@ -47,6 +49,8 @@ RIGHTS: Mapping[str, Rights] = {
     "member": _CHANGED,
     "morning_mail": _FORGOTTEN,
     "oddity": _FORGOTTEN,
+    "member_check": _FORGOTTEN,
+    "member_note": _FORGOTTEN,
     "organisation": _CHANGED,
     "outbox": _FORGOTTEN,
     "part": _FORGOTTEN,
@@ -59,11 +63,14 @@ RIGHTS: Mapping[str, Rights] = {
     "session": _FORGOTTEN,
     "settlement": _KEPT,
     "settlement_line": _KEPT,
+    "stay": _FORGOTTEN,
     "step": Rights(update=frozenset({"words"})),
     "tally": _CHANGED,
     "throttle": _FORGOTTEN,
     "token": _FORGOTTEN,
     "verification": _KEPT,
+    "welcome_step": _CHANGED,
+    "welcome_tick": _FORGOTTEN,
 }
 
 

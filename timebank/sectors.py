@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -31,6 +32,38 @@ sectors = Table(
     CheckConstraint("name <> ''", name="named"),
     sqlite_strict=True,
 )
+
+FIRST: Mapping[str, tuple[str, ...]] = {
+    "en": (
+        "Health",
+        "Social care",
+        "Housing",
+        "Education",
+        "Higher education",
+        "Local government",
+        "Voluntary and community",
+        "Faith",
+        "Arts and culture",
+        "Business",
+        "Neighbours",
+        "Something else",
+    ),
+    "es": (
+        "Salud",
+        "Servicios sociales",
+        "Vivienda",
+        "Educación",
+        "Universidad",
+        "Ayuntamiento",
+        "Asociaciones y voluntariado",
+        "Comunidades religiosas",
+        "Arte y cultura",
+        "Empresas",
+        "Vecindario",
+        "Otro",
+    ),
+}
+"""The sectors a community begins with, by its language."""
 
 
 @dataclass(frozen=True, slots=True)

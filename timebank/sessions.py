@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from timebank import tokens
@@ -33,6 +33,7 @@ async def begin(conn: AsyncConnection, person_id: UUID, *, device: str, now: Mom
             device=device[:200],
         )
     )
+    await _seen(conn, people.c.id == person_id, now)
     return token
 
 
@@ -67,6 +68,15 @@ async def touch(conn: AsyncConnection, token: str, *, now: Moment) -> None:
         .where(sessions.c.token_hash == tokens.digest(token), sessions.c.seen_at < now.at)
         .values(seen_at=now.at)
     )
+    whose = select(sessions.c.person_id).where(sessions.c.token_hash == tokens.digest(token))
+    await _seen(conn, people.c.id.in_(whose), now)
+
+
+async def _seen(conn: AsyncConnection, who: ColumnElement[bool], now: Moment) -> None:
+    """Keep the day, which outlives the session: see `timebank.retention`."""
+    today = now.at.date()
+    later = or_(people.c.seen_on.is_(None), people.c.seen_on < today)
+    await conn.execute(update(people).where(who, later).values(seen_on=today))
 
 
 async def end(conn: AsyncConnection, token: str) -> None:

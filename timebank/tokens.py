@@ -25,6 +25,7 @@ class Purpose(StrEnum):
     INVITATION = "invitation"
     SIGN_IN = "sign-in"
     RESET = "reset"
+    STAY = "stay"  # somebody who was asked stays
 
 
 @dataclass(frozen=True, slots=True)

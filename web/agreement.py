@@ -150,6 +150,7 @@ class Clauses:
             Clause(("hard_floor",), self._hard_floor(terms)),
             Clause(("floor_growth", "lowest_floor"), self._floor_growth(terms)),
             Clause(("commons_floor",), self._commons(terms)),
+            Clause(("retention_months",), self._retention(terms)),
             Clause(("review_on",), self._review(terms)),
         ]
 
@@ -279,6 +280,19 @@ class Clauses:
             "floor": format_minutes(terms.commons_floor)
         }
 
+    def _retention(self, terms: Terms) -> str:
+        _, ngettext = self._gettext, self._ngettext
+        months = terms.retention_months
+        if months is None:
+            return _("We keep what we know about members until they ask us to forget them.")
+        return ngettext(
+            "When there is no sign of somebody for %(n)d month, we ask whether they stay. Without "
+            "an answer within 60 days we forget their name and their words; the hours stay.",
+            "When there is no sign of somebody for %(n)d months, we ask whether they stay. Without "
+            "an answer within 60 days we forget their name and their words; the hours stay.",
+            months,
+        ) % {"n": months}
+
     def _review(self, terms: Terms) -> str:
         _ = self._gettext
         if terms.review_on is None:
@@ -342,6 +356,7 @@ def _as_adopted(agreement: Agreement) -> dict[str, str]:
         "approval": terms.approval,
         "approval_above": str(terms.approval_above),
         "floor_growth": str(terms.floor_growth),
+        "retention_months": str(terms.retention_months or ""),
         "review_on": "" if terms.review_on is None else terms.review_on.isoformat(),
         **floors,
         **flags,
@@ -369,6 +384,7 @@ def _terms(form: Form, current: Terms, _: Gettext) -> Terms | None:
     commons = form.minutes("commons_floor", required=False)
     above = form.minutes("approval_above")
     purpose = form.text("purpose", required=False, limit=2000, lines=True)
+    retention = form.number("retention_months", 6, 120, required=False)
     review_on = form.day("review_on", required=False)
     if hard is not None and soft is not None and hard < soft:
         form.mistake("hard_floor", _("This lies above the balance at which you talk."))
@@ -407,5 +423,6 @@ def _terms(form: Form, current: Terms, _: Gettext) -> Terms | None:
         approval=approval,
         approval_above=above,
         sole_coordinator=form.flag("sole_coordinator"),
+        retention_months=retention,
         review_on=review_on,
     )

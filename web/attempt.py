@@ -9,17 +9,24 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 
 from ledger import LedgerError
+from timebank.db import EVERYWHERE
 from timebank.errors import Forbidden, NotFound, TimebankError
 from web.forms import Form
-from web.pages import gettext, write
+from web.pages import database, gettext, write
 
 T = TypeVar("T")
 
 
 async def attempt(
-    request: Request, form: Form, work: Callable[[AsyncConnection], Awaitable[T]]
+    request: Request,
+    form: Form,
+    work: Callable[[AsyncConnection], Awaitable[T]],
+    *,
+    everywhere: bool = False,
 ) -> T | None:
     """Run `work` in a transaction of its own, unless the form already has mistakes.
+
+    With `everywhere` the transaction reaches beyond the community: somebody's sign-in may go too.
 
     A refusal stands in the form afterwards (`form.ok` is False) and None comes back. What one may
     not know of (`NotFound`) or may not do (`Forbidden`) is raised: that is no mistake in a form.
@@ -27,7 +34,7 @@ async def attempt(
     if not form.ok:
         return None
     try:
-        async with write(request) as conn:
+        async with database(request).write(EVERYWHERE) if everywhere else write(request) as conn:
             return await work(conn)
     except (NotFound, Forbidden):
         raise

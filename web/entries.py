@@ -123,18 +123,30 @@ async def _everybodys(request: Request) -> Response:
 
 
 async def new(request: Request) -> Response:
-    """A sheet to write on. `side` and `kind` choose its shape, `with` a name to begin with."""
+    """A sheet to write on. `side` and `kind` choose its shape, `with` a name to begin with.
+
+    With `listing`, it begins with what that offer or request says.
+    """
     at = here(request)
     asked = request.query_params
-    form = Form.blank()
     stance = _one_of(Stance, asked.get("side"), Stance.GAVE)
     gift = _one_of(Gift, asked.get("kind"), Gift.NONE)
     _may_use(gift, at.me)
     async with read(request) as conn:
-        other = ""
+        other = None
         if asked.get("with"):
-            other = (await members.get(conn, at.community.id, path_id(asked["with"]))).name
-        sheet = record_form.blank(now(request).new_id(), stance, gift, other=other)
+            other = await members.get(conn, at.community.id, path_id(asked["with"]))
+        if asked.get("listing"):
+            return await sheet_pages.of_listing(request, conn, path_id(asked["listing"]), other)
+        name = other.name if other else ""
+        sheet = record_form.blank(
+            now(request).new_id(),
+            stance,
+            gift,
+            giver="" if stance is Stance.GAVE else name,
+            receiver=name if stance is Stance.GAVE else "",
+        )
+        form = Form.of({"behalf": asked["behalf"]} if asked.get("behalf") else {})
         return await sheet_pages.show(request, conn, sheet, form)
 
 

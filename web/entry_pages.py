@@ -7,7 +7,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ledger.errors import FloorReached
-from timebank import acting, agreements, corrections, disputes, entries, limits, odd, policy
+from timebank import (
+    acting,
+    agreements,
+    corrections,
+    disputes,
+    entries,
+    limits,
+    listings,
+    odd,
+    policy,
+)
 from timebank.acting import Actor
 from timebank.agreements import Terms
 from timebank.entry import OPEN, Entry
@@ -18,7 +28,7 @@ from web import limit_words
 from web.forms import Form
 from web.inbox_rows import Telling
 from web.inbox_rows import odd as odd_words
-from web.pages import gettext, here, now, page, path_id, read, words
+from web.pages import gettext, here, now, page, path_id, read, today, words
 from web.stories import Teller
 
 _OF_ENTRIES = (Why.APPROVAL, Why.ODD, Why.ANSWER, Why.DISPUTE)
@@ -47,6 +57,7 @@ async def story(
         terms = (await agreements.current(conn, at.community.id)).terms
         actor = await acting.one(conn, at.community.id, at.me.id)
         sole = await acting.coordinators(conn, at.community.id) == 1
+        listing = await listings.of_entry(conn, at.community.id, entry.id)
         around = await corrections.around(conn, at.community.id, entry.id)
         waits = entry.state in OPEN
         foreseen = await _past_limits(conn, actor, entry, terms) if waits else []
@@ -59,6 +70,8 @@ async def story(
         status=status,
         entry=entry,
         story=told,
+        listing=listing,
+        listing_is_open=listing is not None and listing.is_open(today(request)),
         terms=terms,
         around=around,
         foreseen=foreseen,

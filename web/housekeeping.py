@@ -1,4 +1,7 @@
-"""What has to be done whether or not anybody looks: mail, silence that agrees, proved books, seals.
+"""What has to be done whether or not anybody looks.
+
+Mail goes out, silence agrees, books are proved and their seals sent, breaks end, listings that come
+off soon are asked about, and so are members who gave no sign for long.
 
 Each duty is safe to do in several processes at once. One that fails is logged and done again at
 its next turn; the others go on.
@@ -11,7 +14,19 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from timebank import anchors, books, communities, mail, posting, sessions, tokens
+from timebank import (
+    anchors,
+    books,
+    communities,
+    listing_steps,
+    mail,
+    members,
+    notices,
+    posting,
+    retention,
+    sessions,
+    tokens,
+)
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
 from timebank.inbox import in_hand, morning
@@ -25,6 +40,7 @@ POST_EVERY = timedelta(minutes=5)
 LOOK_EVERY = timedelta(minutes=10)
 SWEEP_EVERY = timedelta(hours=1)
 PROVE_AFTER = timedelta(days=1)
+RETENTION_EVERY = timedelta(days=1)
 
 Clock = Callable[[], Moment]
 Duty = Callable[[], Awaitable[object]]
@@ -54,6 +70,10 @@ async def run(
             every(SWEEP_EVERY, lambda: anchors.mail_monthly(database, now=clock()), stop)
         )
         duties.create_task(every(LOOK_EVERY, lambda: morning.mail(database, now=clock()), stop))
+        duties.create_task(every(SWEEP_EVERY, lambda: look_after_people(database, clock()), stop))
+        duties.create_task(
+            every(RETENTION_EVERY, lambda: retention.look_after_all(database, now=clock()), stop)
+        )
 
 
 async def sweep(database: Database, now: Moment) -> None:
@@ -67,6 +87,17 @@ async def sweep(database: Database, now: Moment) -> None:
 async def put_away(press: Press, now: Moment) -> None:
     """Remove printed statements that are older than a day."""
     await asyncio.to_thread(press.sweep, now)
+
+
+async def look_after_people(database: Database, now: Moment) -> None:
+    """End breaks whose last day has passed, and write to those whose listings end soon."""
+    async with database.read(EVERYWHERE) as conn:
+        places = await communities.every(conn)
+    for place in places:
+        async with database.write(place.id) as conn:
+            for member in await members.resume_due(conn, place.id, now=now):
+                await notices.back_again(conn, place.id, member, now=now)
+            await listing_steps.remind(conn, place.id, now=now)
 
 
 async def prove(database: Database, now: Moment) -> None:

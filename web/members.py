@@ -11,21 +11,35 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from timebank import applications, buddies, directory, lists, members, policy, statements
+from timebank import (
+    acting,
+    affiliations,
+    applications,
+    buddies,
+    contacts,
+    directory,
+    keeping_apart,
+    listings,
+    lists,
+    members,
+    policy,
+    statements,
+    welcoming,
+)
 from timebank.directory import DirectoryRow
 from timebank.errors import Forbidden, NotFound
-from timebank.members import Member, MemberKind, Profile, Role, Status
+from timebank.members import BuddyKind, Member, MemberKind, Profile, Role, Status
 from timebank.moment import Moment
 from timebank.text import fold
 from web import downloads
 from web.attempt import attempt
 from web.forms import Form
-from web.pages import gettext, here, look, now, page, path_id, read, see_other
+from web.pages import gettext, here, look, now, page, path_id, read, see_other, today, write
 from web.stories import Gettext
 
 PAGE = 50
 _LONG = 1000
-_TEXTS = {"phone": 50, "area": 100, "about": _LONG, "offers": _LONG, "wishes": _LONG}
+_TEXTS = {"phone": 50, "area": 100, "about": _LONG}
 
 
 async def index(request: Request) -> Response:
@@ -54,6 +68,7 @@ async def index(request: Request) -> Response:
             at.community.id,
             search=search,
             include=include,
+            today=today(request),
             after=(fold(form.raw("name")), last) if last else None,
             limit=PAGE + 1,
         )
@@ -67,6 +82,7 @@ async def index(request: Request) -> Response:
         coordinates=coordinates,
         may_invite=policy.may_invite(at.me),
         form=form,
+        some=partial(some, _=_),
         role_label=partial(role_label, _=_),
         status_label=partial(status_label, _=_),
     )
@@ -77,20 +93,29 @@ async def show(request: Request) -> Response:
     return await _profile_page(request, Form.blank())
 
 
+async def contact(request: Request) -> Response:
+    """How to reach somebody who does not show it to all; that I looked stands in the audit."""
+    at, id = here(request), _id(request)
+    async with write(request) as conn:
+        member = await members.get(conn, at.community.id, id)
+        if not policy.may_see_profile(at.me, member):
+            raise NotFound("member")
+        found = await contacts.look(conn, at.community.id, id, by=at.me.id, now=now(request))
+    return page(request, "members/contact.html", member=member, contact=found)
+
+
 async def new(request: Request) -> Response:
     """Add somebody with a name only."""
-    return page(request, "members/new.html", form=Form.blank(), kinds=_kinds(gettext(request)))
+    return page(request, "members/new.html", form=Form.blank())
 
 
 async def create(request: Request) -> Response:
-    """Add somebody who has no e-mail, or not yet; an organisation too."""
+    """Add somebody who has no e-mail, or not yet."""
     at, _ = here(request), gettext(request)
     form = Form(await request.form())
     name = form.text("name", limit=100)
-    kind = form.choice("kind", MemberKind) or MemberKind.PERSON
     phone = form.text("phone", required=False, limit=50)
     area = form.text("area", required=False, limit=100)
-    sector = form.text("sector", required=False, limit=100)
 
     async def add(conn: AsyncConnection) -> Member:
         return await members.add(
@@ -99,16 +124,13 @@ async def create(request: Request) -> Response:
             name=name,
             phone=phone,
             area=area,
-            kind=kind,
-            sector=sector if kind is MemberKind.ORGANISATION else "",
             by=at.me.id,
             now=now(request),
         )
 
     member = await attempt(request, form, add)
     if member is None:
-        kinds = _kinds(_)
-        return page(request, "members/new.html", status=422, form=form, kinds=kinds)
+        return page(request, "members/new.html", status=422, form=form)
     said = _("%(name)s is a member now. Welcome!") % {"name": name}
     return see_other(request, "members:show", id=member.id, said=said)
 
@@ -116,6 +138,8 @@ async def create(request: Request) -> Response:
 async def edit(request: Request) -> Response:
     """Change what the others read about somebody: oneself, or anyone for a coordinator."""
     profile = await _editable(request)
+    if profile.member.kind is MemberKind.ORGANISATION:
+        return see_other(request, "organisations:edit", id=profile.member.id)
     return page(request, "members/edit.html", form=Form.of(_as_kept(profile)), profile=profile)
 
 
@@ -141,8 +165,6 @@ async def update(request: Request) -> Response:
             contact_shown=shown,
             area=texts["area"],
             about=texts["about"],
-            offers=texts["offers"],
-            wishes=texts["wishes"],
             by=at.me.id,
             now=now(request),
         )
@@ -152,6 +174,33 @@ async def update(request: Request) -> Response:
         said = _("Changed. Thank you!")
         return see_other(request, "members:show", id=profile.member.id, said=said)
     return page(request, "members/edit.html", status=422, form=form, profile=profile)
+
+
+async def listings_of(request: Request) -> Response:
+    """What one member offers and asks for; for themselves also what is over."""
+    at, id = here(request), _id(request)
+    async with read(request) as conn:
+        member = await members.get(conn, at.community.id, id)
+        if not policy.may_see_profile(at.me, member):
+            raise NotFound("member")
+        actor = await acting.one(conn, at.community.id, at.me.id)
+        writes = policy.may_list_for(actor.member, id, actor.acts_for)
+        kept_apart = await keeping_apart.apart(conn, at.community.id, [(at.me.id, id)])
+        if kept_apart or not (writes or member.status is Status.ACTIVE):
+            found = []
+        else:
+            found = await listings.of_member(
+                conn, at.community.id, id, today=today(request), everything=writes
+            )
+    return page(
+        request,
+        "members/listings.html",
+        member=member,
+        mine=id == at.me.id,
+        writes=writes,
+        listings=found,
+        today=today(request),
+    )
 
 
 async def welcome(request: Request) -> Response:
@@ -174,11 +223,16 @@ async def decline(request: Request) -> Response:
 
 
 async def pause(request: Request) -> Response:
-    """Take a break: nothing is recorded for or by a paused member."""
+    """Take a break: nothing is recorded for or by a paused member, and their board is empty."""
     form = Form(await request.form())
-    return await _change(
-        request, form, members.pause, gettext(request)("Paused. Have a good rest.")
-    )
+    until = form.day("until", required=False)
+
+    async def rest(
+        conn: AsyncConnection, community: UUID, id: UUID, *, by: UUID, now: Moment
+    ) -> None:
+        await members.pause(conn, community, id, until=until, by=by, now=now)
+
+    return await _change(request, form, rest, gettext(request)("Paused. Have a good rest."))
 
 
 async def resume(request: Request) -> Response:
@@ -212,39 +266,99 @@ async def role(request: Request) -> Response:
     return await _change(request, form, set_role, gettext(request)("Changed."))
 
 
+async def buddies_page(request: Request) -> Response:
+    """Who may write hours down for somebody, how that was agreed, and who could once."""
+    return await _buddies_page(request, Form.blank())
+
+
 async def add_buddy(request: Request) -> Response:
     """Let somebody record for this member, with the member's consent in words."""
     at, _ = here(request), gettext(request)
     form = Form(await request.form())
     name = form.text("buddy", limit=100)
     consent = form.text("consent", limit=500, lines=True)
+    kind = form.choice("as_what", BuddyKind, required=False) or BuddyKind.BUDDY
     async with read(request) as conn:
         found = await directory.resolve(conn, at.community.id, name) if name else []
     people = [choice for choice in found if choice.account_id != at.community.commons_id]
     if name and len(people) != 1:
         form.mistake("buddy", _("Choose one name from the list."))
-
-    async def add(
-        conn: AsyncConnection, community: UUID, id: UUID, *, by: UUID, now: Moment
-    ) -> None:
-        buddy = people[0].account_id
-        await buddies.add(conn, community, id, buddy, consent=consent, by=by, now=now)
-
-    return await _change(request, form, add, _("Thank you. They can write hours down now."))
+    await attempt(
+        request,
+        form,
+        lambda conn: buddies.add(
+            conn,
+            at.community.id,
+            _id(request),
+            people[0].account_id,
+            consent=consent,
+            kind=kind,
+            by=at.me.id,
+            now=now(request),
+        ),
+    )
+    return await _buddies_after(request, form, _("Thank you. They can write hours down now."))
 
 
 async def end_buddy(request: Request) -> Response:
     """End somebody's recording for this member."""
-    form = Form(await request.form())
-    row = path_id(request.path_params["buddy"])
-
     at = here(request)
+    form = Form(await request.form())
+    row = path_id(request.path_params["row"])
     await attempt(
         request,
         form,
         lambda conn: buddies.end(conn, at.community.id, row, by=at.me.id, now=now(request)),
     )
-    return await _shown(request, form, gettext(request)("They no longer write hours down."))
+    said = gettext(request)("They no longer write hours down.")
+    return await _buddies_after(request, form, said)
+
+
+async def let_contact(request: Request) -> Response:
+    """A guardian lets members see how to reach the member, or does so no more."""
+    at, _ = here(request), gettext(request)
+    form = Form(await request.form())
+    row = path_id(request.path_params["row"])
+    seen = form.flag("seen")
+    await attempt(
+        request,
+        form,
+        lambda conn: buddies.let_contact_be_seen(
+            conn, at.community.id, row, seen, by=at.me.id, now=now(request)
+        ),
+    )
+    said = _("Members may see it now.") if seen else _("Members no longer see it.")
+    return await _buddies_after(request, form, said)
+
+
+async def keep_apart(request: Request) -> Response:
+    """Have nothing to do with somebody from now on; nobody tells them."""
+    form = Form(await request.form())
+    words = form.text("words", required=False, limit=1000, lines=True)
+
+    async def begin(
+        conn: AsyncConnection, community: UUID, id: UUID, *, by: UUID, now: Moment
+    ) -> None:
+        await keeping_apart.begin(conn, community, by, id, words=words, by=by, now=now)
+
+    said = gettext(request)("Noted. You and they are kept apart, and nobody tells them.")
+    return await _change(request, form, begin, said)
+
+
+async def end_apart(request: Request) -> Response:
+    """It is good again."""
+    form = Form(await request.form())
+
+    async def end(
+        conn: AsyncConnection, community: UUID, id: UUID, *, by: UUID, now: Moment
+    ) -> None:
+        for one in await keeping_apart.of(conn, community, by, by=by):
+            if one.other_id == id:
+                await keeping_apart.end(conn, community, one.id, by=by, now=now)
+                return
+        raise NotFound("apart")
+
+    return await _change(request, form, end, gettext(request)("You are no longer kept apart."))
 
 
 async def _change(
@@ -275,35 +389,90 @@ async def _shown(request: Request, form: Form, said: str, *, to: str = "members:
 
 
 async def _profile_page(request: Request, form: Form, *, status: int = 200) -> Response:
-    at, _ = here(request), gettext(request)
+    at, _, id = here(request), gettext(request), _id(request)
+    place = at.community.id
     async with read(request) as conn:
-        profile = await members.profile(conn, at.community.id, _id(request))
+        profile = await members.profile(conn, place, id)
         member = profile.member
         if not policy.may_see_profile(at.me, member):
             raise NotFound("member")
-        helpers = await buddies.of(conn, at.community.id, member.id)
-        helped = await buddies.records_for(conn, at.community.id, member.id)
-        may_edit = policy.may_edit_member(at.me, member)
-        people = await directory.choices(conn, at.community.id) if may_edit else []
-        sees_statement = await statements.may_see(conn, at.community.id, member.id, by=at.me.id)
+        if member.kind is MemberKind.ORGANISATION and form.ok:
+            return see_other(request, "organisations:show", id=id)
+        actor = await acting.one(conn, place, at.me.id)
+        apart = await keeping_apart.of(conn, place, id, by=at.me.id)
+        kept_apart = at.me.id in await keeping_apart.from_whom(conn, place, id)
+        hats = await affiliations.of(conn, place, id)
+        helpers = await buddies.of(conn, place, id)
+        helped = await buddies.records_for(conn, place, id)
+        sight = await contacts.sight(conn, place, id, by=at.me.id)
+        board = await listings.of_member(conn, place, id, today=today(request))
+        sees_statement = await statements.may_see(conn, place, id, by=at.me.id)
+        ticks = []
+        if policy.may_coordinate(at.me) and member.role is Role.MEMBER:
+            ticks = await welcoming.of(conn, place, id)
+    cares = policy.may_care(at.me, member, kept_apart=kept_apart)
     return page(
         request,
         "members/show.html",
         status=status,
         profile=profile,
         member=member,
-        mine=member.id == at.me.id,
+        mine=id == at.me.id,
+        hats=[hat for hat in hats if hat.worn_on(today(request))],
         buddies=helpers,
         helped=helped,
-        people=[choice for choice in people if choice.account_id != member.id],
+        sight=sight,
+        listings=[] if kept_apart or member.status is not Status.ACTIVE else board,
+        writes_listings=policy.may_list_for(actor.member, id, actor.acts_for),
+        asked_apart=any(at.me.id == one.asked_by == one.other_id for one in apart),
         coordinates=policy.may_coordinate(at.me),
-        may_edit=may_edit,
+        cares=cares,
+        welcome_list=ticks if cares and not all(one.done for one in ticks) else [],
+        may_edit=policy.may_edit_member(at.me, member, actor.acts_for),
+        may_end=policy.may_end_membership(at.me, member),
+        may_affiliate=policy.may_affiliate(actor.member, id, None, actor.acts_for),
         may_set_role=policy.may_set_role(at.me),
-        sees_contact=profile.contact_shown or may_edit,
         sees_statement=sees_statement,
         roles=[(role, role_label(role, _)) for role in Role],
         role_label=partial(role_label, _=_),
         status_label=partial(status_label, _=_),
+        form=form,
+        empty=Form.blank(),
+    )
+
+
+async def _buddies_after(request: Request, form: Form, said: str) -> Response:
+    """The page of buddies after a change, or with the mistakes when it was refused."""
+    if form.ok:
+        return see_other(request, "members:buddies", id=_id(request), said=said)
+    return await _buddies_page(request, form, status=422)
+
+
+async def _buddies_page(request: Request, form: Form, *, status: int = 200) -> Response:
+    at, id = here(request), _id(request)
+    async with read(request) as conn:
+        member = await members.get(conn, at.community.id, id)
+        if not policy.may_see_profile(at.me, member):
+            raise NotFound("member")
+        found = await buddies.of(conn, at.community.id, id, ended=True)
+        contact_shown = (await members.profile(conn, at.community.id, id)).contact_shown
+        may_name = policy.may_name_buddy(at.me, member)
+        people = await directory.choices(conn, at.community.id) if may_name else []
+    knows = may_name or id == at.me.id or any(one.buddy_id == at.me.id for one in found)
+    return page(
+        request,
+        "members/buddies.html",
+        status=status,
+        member=member,
+        mine=id == at.me.id,
+        buddies=[one for one in found if one.until is None],
+        ended=[one for one in found if one.until is not None] if knows else [],
+        knows=knows,
+        contact_shown=contact_shown,
+        may_name=may_name and member.status in (Status.ACTIVE, Status.PAUSED),
+        may_end=lambda one: policy.may_end_buddy(at.me, member, one.buddy_id),
+        may_have_guardian=member.kind is MemberKind.PERSON and member.role is Role.MEMBER,
+        people=[choice for choice in people if choice.account_id != id],
         form=form,
     )
 
@@ -321,7 +490,8 @@ async def _editable(request: Request) -> Profile:
     at = here(request)
     async with read(request) as conn:
         profile = await members.profile(conn, at.community.id, _id(request))
-    if not policy.may_edit_member(at.me, profile.member):
+        actor = await acting.one(conn, at.community.id, at.me.id)
+    if not policy.may_edit_member(at.me, profile.member, actor.acts_for):
         raise Forbidden("edit")
     return profile
 
@@ -331,16 +501,18 @@ def _id(request: Request) -> UUID:
 
 
 def _as_kept(profile: Profile) -> dict[str, str]:
-    texts = {field: getattr(profile, field) for field in ("phone", "about", "offers", "wishes")}
     shown = {"contact_shown": "1"} if profile.contact_shown else {}
-    return {"name": profile.member.name, "area": profile.member.area, **texts, **shown}
+    texts = {"phone": profile.phone, "about": profile.about, "area": profile.member.area}
+    return {"name": profile.member.name, **texts, **shown}
 
 
-def _kinds(_: Gettext) -> list[tuple[MemberKind, str]]:
-    return [
-        (MemberKind.PERSON, _("A person")),
-        (MemberKind.ORGANISATION, _("An organisation")),
-    ]
+def some(titles: Sequence[str], _: Gettext, most: int = 3) -> str:
+    """`Gardening, lifts and 2 more`: what fits on a line."""
+    if len(titles) <= most:
+        return ", ".join(titles)
+    rest = len(titles) - most + 1
+    facts = {"some": ", ".join(titles[: most - 1]), "rest": rest}
+    return _("%(some)s and %(rest)d more") % facts
 
 
 def role_label(role: Role, _: Gettext) -> str:

@@ -94,6 +94,16 @@ def _reasons(_: Gettext) -> dict[str, str]:
         "closing_day_range": _("This has to be a day from 1 to 28."),
         "months_range": _("This has to be from 6 to 120 months."),
         "nothing_changed": _("Nothing is different from the agreement you have."),
+        "ask_a_coordinator": _("Please talk to a coordinator about this."),
+        "name_taken": _("This is on the list already."),
+        "list_is_full": _("There are %(limit)s already. Retire one that nobody uses first."),
+        "day_ahead": _("This day is still to come."),
+        "day_passed": _("This day has passed already."),
+        "before_the_first": _("This lies before the day it began."),
+        "within_a_year": _("Choose a day within the next year."),
+        "belongs_already": _("That stands there already."),
+        "no_guardian": _("Only members who look after nothing here have a guardian."),
+        "themselves_apart": _("Nobody can be kept apart from themselves."),
         "unknown_language": _("Choose one of the languages we have."),
         "unknown_timezone": _("This is not a time zone we know, such as Europe/London."),
         "not_a_slug": _("Use small letters, digits and hyphens, such as mill-road."),
@@ -190,6 +200,9 @@ _SENTENCES: dict[type[Exception], Sentence] = {
     ),
     errors.NotYours: lambda _error, _: _(
         "You can write down hours of your own, or of somebody who agreed that you do it."
+    ),
+    errors.LeftToCoordinators: lambda _error, _: _(
+        "These hours cannot be written down like this. Please talk to a coordinator."
     ),
     errors.DayAhead: lambda _error, _: _(
         "This day is still to come. Write it down once it has happened."

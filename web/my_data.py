@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ledger import LedgerError
-from timebank import members, my_data
+from timebank import keeping_apart, members, my_data
 from timebank.db import EVERYWHERE
 from timebank.errors import TimebankError
 from web.forms import Form
@@ -56,4 +56,12 @@ async def _my_data_page(request: Request, form: Form, *, status: int = 200) -> R
     at = here(request)
     async with read(request) as conn:
         profile = await members.profile(conn, at.community.id, at.me.id)
-    return page(request, "my_data/show.html", status=status, profile=profile, form=form)
+        apart = await keeping_apart.of(conn, at.community.id, at.me.id, by=at.me.id)
+    return page(
+        request,
+        "my_data/show.html",
+        status=status,
+        profile=profile,
+        apart=[one for one in apart if one.asked_by == at.me.id],
+        form=form,
+    )

@@ -60,6 +60,8 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
             _("Together"),
             [
                 ("members:index", _("Members"), True),
+                ("organisations:index", _("Organisations"), True),
+                ("listings:index", _("Offers and requests"), True),
                 ("invitations:index", _("Invite somebody"), policy.may_invite(me)),
             ],
         ),
@@ -68,6 +70,9 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
             [
                 ("inbox:index", _("Inbox"), coordinates),
                 ("paper:index", _("On paper"), coordinates),
+                ("applications:index", _("Applications"), coordinates),
+                ("care:index", _("Looking after people"), coordinates),
+                ("lists:index", _("Our lists"), coordinates),
             ],
         ),
         (

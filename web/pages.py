@@ -126,6 +126,11 @@ def now(request: Request) -> Moment:
     return moment
 
 
+def today(request: Request) -> date:
+    """The day it is in the community of this request."""
+    return now(request).day_in(here(request).community.timezone)
+
+
 def read(request: Request) -> AbstractAsyncContextManager[AsyncConnection]:
     """A connection that only reads, and on routes of a community's members only there."""
     return database(request).read(_scope(request))

@@ -97,16 +97,23 @@ def prefix(side: Side) -> str:
     return "giver" if side is Side.GAVE else "receiver"
 
 
-def blank(id: UUID, stance: Stance, gift: Gift, *, several: bool = False, other: str = "") -> Sheet:
-    """An empty sheet; `other` is a name to begin with."""
-    gave = stance is Stance.GAVE
+def blank(
+    id: UUID,
+    stance: Stance,
+    gift: Gift,
+    *,
+    several: bool = False,
+    giver: str = "",
+    receiver: str = "",
+) -> Sheet:
+    """An empty sheet; `giver` and `receiver` are names to begin with."""
     return Sheet(
         id,
         stance,
         gift,
         several,
-        (Row("giver-0", "" if gave else other),),
-        (Row("receiver-0", other if gave else ""),),
+        (Row("giver-0", giver),),
+        (Row("receiver-0", receiver),),
     )
 
 
@@ -251,6 +258,7 @@ def new_entry(
     day = form.day("day")
     note = form.text("note", required=False, limit=1000, lines=True)
     category = form.id("category", required=False)
+    listing = form.id("listing", required=False)
     kind = _kind(sheet, form)
     own = (behalf or me).account_id
     givers = _shares(sheet.givers, form, sheet.several) if sheet.asks_giver else (Share(own),)
@@ -266,7 +274,7 @@ def new_entry(
     if given is None and by_receivers:
         given = sum((share.minutes for share in receivers if share.minutes), ZERO)
     return NewEntry(
-        kind, givers, receivers, given, day, note, category, behalf.id if behalf else None
+        kind, givers, receivers, given, day, note, category, behalf.id if behalf else None, listing
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from timebank import (
     communities,
     directory,
     limits,
+    listings,
     members,
     policy,
     recording,
@@ -23,11 +25,12 @@ from timebank import (
 from timebank.entry import Entry, Kind, NewEntry, Side
 from timebank.errors import TimebankError
 from timebank.limits import Foreseen
+from timebank.listings import ListingKind
 from timebank.members import Member
 from web import limit_words, record_form
 from web.forms import Form
-from web.pages import gettext, here, now, page, read
-from web.record_form import Sheet
+from web.pages import gettext, here, now, page, read, today
+from web.record_form import Gift, Sheet, Stance
 from web.stories import kind_label
 
 
@@ -73,6 +76,43 @@ async def show(
         past="" if entry else limit_words.past(mine, _),
         today=now(request).day_in(at.community.timezone),
     )
+
+
+async def of_listing(
+    request: Request, conn: AsyncConnection, id: UUID, other: Member | None
+) -> Response:
+    """A sheet that begins as an offer or a request says: who helps whom, and with what.
+
+    `other` is whoever took it up; without one, it is the member who asks.
+    """
+    at = here(request)
+    actor = await acting.one(conn, at.community.id, at.me.id)
+    listing = await listings.seen(conn, at.community.id, id, actor, today=today(request))
+    two = (listing.member, other or at.me)
+    giver, receiver = two if listing.kind is ListingKind.OFFER else two[::-1]
+    ours = {at.me.id: "", **{account: str(account) for account in actor.acts_for}}
+    if giver.id in ours:
+        stance, behalf = Stance.GAVE, ours[giver.id]
+    elif receiver.id in ours:
+        stance, behalf = Stance.RECEIVED, ours[receiver.id]
+    else:
+        stance, behalf = Stance.BETWEEN, ""
+    sheet = record_form.blank(
+        now(request).new_id(),
+        stance,
+        Gift.NONE,
+        giver="" if stance is Stance.GAVE else giver.name,
+        receiver="" if stance is Stance.RECEIVED else receiver.name,
+    )
+    form = Form.of(
+        {
+            "listing": str(listing.id),
+            "note": listing.title,
+            "category": str(listing.category_id or ""),
+            "behalf": behalf,
+        }
+    )
+    return await show(request, conn, sheet, form)
 
 
 async def foreseen(request: Request, new: NewEntry) -> list[tuple[Foreseen, str]]:

@@ -6,11 +6,12 @@ For tests that are about all tables alike, so that a new table needs no scene of
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Table, insert, select
+from sqlalchemy import CheckConstraint, Table, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Minutes
@@ -34,17 +35,18 @@ async def _row(conn: AsyncConnection, table: Table, community: UUID) -> dict[str
     for place, column in enumerate(table.c):
         if not column.nullable and column.name not in row:
             row[column.name] = _value(column.type, place, _allowed(table, column.name))
-    for key in table.constraints:
-        if not isinstance(key, ForeignKeyConstraint):
-            continue
+    led_to: Counter[str] = Counter()
+    for key in sorted(table.foreign_key_constraints, key=lambda key: list(key.column_keys)):
         if all(column.nullable for column in key.columns if column.name != "community_id"):
             continue
         there = key.referred_table
         key_of_place = there.c.community_id if "community_id" in there.c else there.c.id
-        found = (await conn.execute(select(there).where(key_of_place == community))).first()
-        assert found is not None, f"{table.name} needs a row of {there.name}"
+        found = (await conn.execute(select(there).where(key_of_place == community))).all()
+        assert found, f"{table.name} needs a row of {there.name}"
+        other = found[led_to[there.name] % len(found)]  # two members of one row are two people
+        led_to[there.name] += 1
         for element in key.elements:
-            row[element.parent.name] = found._mapping[element.column.name]
+            row[element.parent.name] = other._mapping[element.column.name]
     return row
 
 

@@ -16,7 +16,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import event, select
+from sqlalchemy import delete, event, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Minutes
@@ -169,9 +169,7 @@ async def mill_road(db: Database) -> MillRoad:
                 ("ines", "Inés García", Role.MEMBER),
             )
         }
-        library = await a_member(
-            conn, community.id, "The Library", kind=MemberKind.ORGANISATION, sector="culture"
-        )
+        library = await a_member(conn, community.id, "The Library", kind=MemberKind.ORGANISATION)
         for helped, buddy in ((people["ines"], people["ana"]), (library, people["bert"])):
             await buddies.add(
                 conn,
@@ -182,6 +180,7 @@ async def mill_road(db: Database) -> MillRoad:
                 by=people["stella"].id,
                 now=at(),
             )
+        await conn.execute(delete(outbox))  # what they were told before the stories begin
     return MillRoad(db, community, library=library, **people)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.timebank.factories import a_community, a_member, at
-from timebank import buddies, communities, members
+from tests.timebank.scenes import helped, mill_road
+from timebank import buddies, communities, members, readers
+from timebank.buddies import BuddyKind
 from timebank.db import EVERYWHERE, Database
 from timebank.errors import AlreadyMember, BadInput, Forbidden, NotFound, NotTakingPart
 from timebank.members import Member, MemberKind, Role, Status
@@ -144,3 +146,101 @@ async def test_a_member_of_another_community_is_not_found(db: Database, street: 
         await _add(db, street.rosa, stranger, street.carol)
     with pytest.raises(NotFound):
         await _add(db, stranger, street.ben, street.carol)
+
+
+async def test_what_was_stays_readable_with_who_ended_it(db: Database, street: Street) -> None:
+    await _add(db, street.rosa, street.ben, street.carol)
+    here = street.rosa.community_id
+    async with db.write(EVERYWHERE) as conn:
+        (row,) = await buddies.of(conn, here, street.rosa.id)
+        await buddies.end(conn, here, row.id, by=street.ben.id, now=at(days=1))
+        (past,) = await buddies.of(conn, here, street.rosa.id, ended=True)
+        assert await buddies.of(conn, here, street.rosa.id) == []
+    assert (past.name, past.ended_by, past.until) == ("Ben", "Ben", at(days=1).at)
+
+
+async def test_a_guardian_reads_what_concerns_a_member_who_has_a_sign_in(db: Database) -> None:
+    road = await mill_road(db)
+    async with db.write(road.id) as conn:
+        await buddies.add(
+            conn,
+            road.id,
+            road.ana.id,
+            road.dora.id,
+            consent="She asked for it.",
+            kind=BuddyKind.GUARDIAN,
+            by=road.ana.id,
+            now=at(),
+        )
+    assert await road.told() == ["dora@example.org"]  # that she is one, and how to step back
+    await road.record(helped(road.bert, road.ana), road.bert)
+    assert sorted(await road.told()) == ["ana@example.org", "dora@example.org", "dora@example.org"]
+    async with db.write(road.id) as conn:
+        (row,) = await buddies.of(conn, road.id, road.ana.id)
+        await buddies.end(conn, road.id, row.id, by=road.ana.id, now=at())
+    await road.record(helped(road.bert, road.ana), road.bert)
+    assert (await road.told()).count("dora@example.org") == 2
+
+
+async def test_who_coordinates_has_no_guardian_nor_has_an_organisation(db: Database) -> None:
+    road = await mill_road(db)
+    for member in (road.carla, road.library):
+        with pytest.raises(BadInput):
+            async with db.write(road.id) as conn:
+                await buddies.add(
+                    conn,
+                    road.id,
+                    member.id,
+                    road.ana.id,
+                    consent="Please.",
+                    kind=BuddyKind.GUARDIAN,
+                    by=road.stella.id,
+                    now=at(),
+                )
+    # Somebody who comes to coordinate later: what they read of others is no guardian's business.
+    async with db.write(road.id) as conn:
+        await buddies.add(
+            conn,
+            road.id,
+            road.ana.id,
+            road.dora.id,
+            consent="Please.",
+            kind=BuddyKind.GUARDIAN,
+            by=road.ana.id,
+            now=at(),
+        )
+        await members.set_role(
+            conn, road.id, road.ana.id, Role.COORDINATOR, by=road.stella.id, now=at()
+        )
+        found = await readers.of(conn, road.id, [road.ana.id])
+    assert [one.name for one in found] == ["Ana Lima"]
+
+
+async def test_a_guardian_is_asked_when_the_member_wants_to_be_reached(db: Database) -> None:
+    road = await mill_road(db)
+    async with db.write(road.id) as conn:
+        await buddies.add(
+            conn,
+            road.id,
+            road.ana.id,
+            road.dora.id,
+            consent="Please.",
+            kind=BuddyKind.GUARDIAN,
+            by=road.ana.id,
+            now=at(),
+        )
+    for shown in (False, True, True):
+        async with db.write(road.id) as conn:
+            await members.edit(
+                conn,
+                road.id,
+                road.ana.id,
+                name="Ana Lima",
+                phone="1",
+                contact_shown=shown,
+                area="",
+                about="",
+                by=road.ana.id,
+                now=at(),
+            )
+    assert await road.told() == ["dora@example.org"] * 2  # named, and asked once

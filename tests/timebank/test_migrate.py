@@ -14,10 +14,23 @@ from tests.conftest import complete
 from tests.infrastructure.by_hand import by_hand
 from tests.timebank.factories import a_community, a_member, at
 from tests.timebank.scenes import helped, mill_road
-from timebank import entry_steps, migrate, people
+from timebank import (
+    directory,
+    entry_steps,
+    listings,
+    migrate,
+    organisations,
+    people,
+    sectors,
+    sessions,
+    welcoming,
+)
 from timebank.communities import communities
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
+from timebank.listings import Wanted
+from timebank.members import MemberKind
+from timebank.moment import Moment
 
 KEPT = {
     "audit": "UPDATE audit SET action = 'nothing'",
@@ -173,3 +186,160 @@ async def test_a_persons_row_needs_nothing_of_a_community(db: Database) -> None:
                 id=made, email="ana@example.org", language="en", created_at=at().at
             )
         )
+
+
+# ── Words that became rows ───────────────────────────────────────────────────────────────────────
+
+_SAID = {  # what members said of themselves before: name, sector, offers, wishes, telephone
+    "The Library": ("culture", "The upstairs room", "", "01632 960300"),
+    "The Surgery": ("HEALTH", "", "", ""),
+    "The Shed": ("", "", "", ""),
+    "Ana Lima": ("", "Portuguese, walks", "Somebody to fix a chair\nand a table", ""),
+}
+
+
+async def _before_listings(settings: Settings) -> None:
+    """Members as they were before there were sectors and listings."""
+    db = Database(settings)
+    for name, (sector, offers, wishes, phone) in _SAID.items():
+        async with db.write(EVERYWHERE) as conn:
+            await conn.execute(
+                text(
+                    "UPDATE member SET sector = :sector, offers = :offers, wishes = :wishes, "
+                    "phone = :phone, contact_shown = :shown, search_key = :key WHERE name = :name"
+                ),
+                {
+                    "name": name,
+                    "sector": sector,
+                    "offers": offers,
+                    "wishes": wishes,
+                    "phone": phone,
+                    "shown": True,
+                    "key": f"{name} {sector} {offers} {wishes}".casefold(),
+                },
+            )
+    await db.stop()
+
+
+async def _houses_and_ana(settings: Settings) -> None:
+    db = Database(settings)
+    async with db.write(EVERYWHERE) as conn:
+        for slug, language in (("mill-road", "en"), ("el-puerto", "es")):
+            place = await a_community(conn, slug, language=language)
+            if language == "en":
+                for name in _SAID:
+                    kind = MemberKind.PERSON if name == "Ana Lima" else MemberKind.ORGANISATION
+                    await a_member(conn, place.id, name, kind=kind)
+    await db.stop()
+
+
+async def _as_now(settings: Settings) -> dict[str, Any]:
+    db = Database(settings)
+    try:
+        async with db.read(EVERYWHERE) as conn:
+            here = await communities_of(conn)
+            found: dict[str, Any] = {}
+            for slug, place in here.items():
+                found[slug] = [one.name for one in await sectors.of(conn, place)]
+            place = here["mill-road"]
+            found["houses"] = {
+                one.member.name: (one.sector, one.contact)
+                for one in await organisations.page(conn, place)
+            }
+            found["board"] = {
+                (one.member.name, one.kind.value, one.title, one.words)
+                for one in await listings.page(
+                    conn, place, Wanted(), by=place, today=Moment.now().at.date()
+                )
+            }
+            for search in ("culture", "chair", "ana", "library"):
+                found[search] = [
+                    row.member.name for row in await directory.page(conn, place, search=search)
+                ]
+            return found
+    finally:
+        await db.stop()
+
+
+async def communities_of(conn: Any) -> dict[str, Any]:
+    rows = await conn.execute(select(communities.c.slug, communities.c.id))
+    return {row.slug: row.id for row in rows}
+
+
+def test_what_members_said_becomes_sectors_and_listings_and_goes_back_into_words(
+    db_settings: Settings,
+) -> None:
+    complete(_houses_and_ana(db_settings))
+    migrate.downgrade(db_settings, "0004")
+    complete(_before_listings(db_settings))
+    migrate.upgrade(db_settings)
+    found = complete(_as_now(db_settings))
+    assert len(found["el-puerto"]) == 12
+    assert "Vivienda" in found["el-puerto"]
+    assert found["mill-road"][:2] == ["Health", "Social care"]
+    assert found["mill-road"][12:] == ["Culture"]  # what was said that was not on the list
+    assert found["houses"] == {
+        "The Library": ("Culture", "01632 960300"),
+        "The Shed": ("", ""),
+        "The Surgery": ("Health", ""),
+    }
+    assert found["board"] == {
+        ("The Library", "offer", "The upstairs room", ""),
+        ("Ana Lima", "offer", "Portuguese, walks", ""),
+        (
+            "Ana Lima",
+            "request",
+            "Somebody to fix a chair",
+            "Somebody to fix a chair\nand a table",
+        ),
+    }
+    assert found["culture"] == found["library"] == ["The Library"]
+    assert found["ana"] == ["Ana Lima"]
+    assert found["chair"] == []  # it is found on the board, not in the profile
+    migrate.downgrade(db_settings, "0004")
+    query = "SELECT name, sector, offers, wishes FROM member ORDER BY name"
+    (rows,) = complete(_answers(db_settings, query))
+    assert [tuple(row) for row in rows] == [
+        ("Ana Lima", "", "Portuguese, walks", "Somebody to fix a chair\nand a table"),
+        ("The Library", "Culture", "The upstairs room", ""),
+        ("The Shed", "", "", ""),
+        ("The Surgery", "Health", "", ""),
+    ]
+
+
+def test_members_of_before_are_no_newcomers_and_their_last_visit_is_known(
+    db_settings: Settings,
+) -> None:
+    complete(_signed_in(db_settings))
+    migrate.downgrade(db_settings, "0006")
+    migrate.upgrade(db_settings)
+    seen, ticks = complete(
+        _answers(
+            db_settings,
+            "SELECT count(*) FROM person WHERE seen_on IS NOT NULL",
+            "SELECT count(*) FROM welcome_step",
+        )
+    )
+    assert (seen[0][0], ticks[0][0]) == (1, 4)
+    assert complete(_newcomers(db_settings)) == []
+
+
+async def _signed_in(settings: Settings) -> None:
+    db = Database(settings)
+    async with db.write(EVERYWHERE) as conn:
+        place = await a_community(conn)
+        ana = await a_member(conn, place.id, email="ana@example.org")
+        await a_member(conn, place.id, "Bert", email="bert@example.org")
+        assert ana.person_id is not None
+        await sessions.begin(conn, ana.person_id, device="", now=at())
+    await db.stop()
+
+
+async def _newcomers(settings: Settings) -> list[Any]:
+    db = Database(settings)
+    try:
+        async with db.read(EVERYWHERE) as conn:
+            place = (await communities_of(conn))["mill-road"]
+            return list(await welcoming.newcomers(conn, place))
+    finally:
+        await db.stop()

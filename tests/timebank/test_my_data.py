@@ -15,24 +15,36 @@ from ledger.sql import metadata
 from tests.timebank.factories import a_community, a_member, at
 from tests.timebank.scenes import MillRoad, helped, mill_road
 from timebank import (
+    affiliations,
     batches,
     buddies,
+    checks,
     entries,
     entry_steps,
     invitations,
+    keeping_apart,
+    listing_steps,
+    listings,
     mail,
     members,
     my_data,
+    notes,
+    own_lists,
     posting,
     sessions,
     signing_in,
     statements,
+    welcoming,
 )
 from timebank.batches import Source
+from timebank.checks import Standing
 from timebank.db import EVERYWHERE, Database
 from timebank.errors import EntriesWaiting, Forbidden, LastSteward, NotFound, WrongState
 from timebank.inbox import Thing, Why, aside
+from timebank.listing_steps import NewListing
+from timebank.listings import ListingKind
 from timebank.members import Member, Status
+from timebank.own_lists import Which
 from timebank.people import people
 
 CANARIES = {
@@ -41,8 +53,11 @@ CANARIES = {
     "phone": "canary-phone 555",
     "area": "canary-area",
     "about": "canary-about",
-    "offers": "canary-offers",
-    "wishes": "canary-wishes",
+    "offer": "canary-offer",
+    "answer": "canary-answer",
+    "hat": "canary-hat",
+    "private": "canary-private",
+    "apart": "canary-apart",
     "consent": "canary-consent",
     "note": "canary-note",
     "words": "canary-words",
@@ -105,9 +120,7 @@ async def scene(db: Database) -> Scene:
     async with db.write(EVERYWHERE) as conn:
         canary = await members.of_person(conn, road.id, person.id)
         assert canary is not None
-        profile: dict[str, Any] = {
-            key: CANARIES[key] for key in ("name", "phone", "area", "about", "offers", "wishes")
-        }
+        profile: dict[str, Any] = {key: CANARIES[key] for key in ("name", "phone", "area", "about")}
         await members.edit(
             conn, road.id, canary.id, contact_shown=True, by=canary.id, now=at(), **profile
         )
@@ -121,6 +134,46 @@ async def scene(db: Database) -> Scene:
             now=at(),
         )
         await batches.begin(conn, road.id, Source.SHEET, CANARIES["sheet"], by=canary.id, now=at())
+        offer = NewListing(ListingKind.OFFER, CANARIES["offer"], CANARIES["offer"])
+        listing = await listing_steps.write(conn, road.id, canary.id, offer, by=canary.id, now=at())
+        await listing_steps.answer(conn, road.id, listing, "Yes please", by=road.dora.id, now=at())
+        request = await listing_steps.write(
+            conn, road.id, road.dora.id, offer_of_others(), by=road.dora.id, now=at()
+        )
+        await listing_steps.answer(
+            conn, road.id, request, CANARIES["answer"], by=canary.id, now=at()
+        )
+        await affiliations.add(
+            conn,
+            road.id,
+            canary.id,
+            organisation=road.library.id,
+            role=CANARIES["hat"],
+            since=at().at.date(),
+            by=canary.id,
+            now=at(),
+        )
+        await notes.write(conn, road.id, canary.id, CANARIES["private"], by=road.carla.id, now=at())
+        await keeping_apart.begin(
+            conn,
+            road.id,
+            canary.id,
+            road.ines.id,
+            words=CANARIES["apart"],
+            by=canary.id,
+            now=at(),
+        )
+        await checks.note(
+            conn,
+            road.id,
+            canary.id,
+            kind=(await own_lists.items(conn, road.id, Which.CHECKS))[0].id,
+            standing=Standing.IN_ORDER,
+            checked_on=at().at.date(),
+            by=road.carla.id,
+            now=at(),
+        )
+        await welcoming.tick_all(conn, road.id, [canary.id], by=road.carla.id, now=at())
     written = await road.record(helped(canary, road.ana, 90, note=CANARIES["note"]), canary)
     await road.approve(written)
     theirs = await road.record(helped(road.bert, canary, 30, note="Bert's own words"), road.bert)
@@ -139,6 +192,10 @@ async def scene(db: Database) -> Scene:
     return Scene(road, canary)
 
 
+def offer_of_others() -> NewListing:
+    return NewListing(ListingKind.REQUEST, "Dora's own request")
+
+
 async def test_before_it_is_closed_every_canary_is_somewhere(scene: Scene) -> None:
     assert await scene.found() == set(CANARIES)
 
@@ -154,6 +211,23 @@ async def test_afterwards_nothing_of_them_is_left_in_any_table(scene: Scene) -> 
 async def test_not_even_in_mails_that_still_wait_to_be_sent(scene: Scene) -> None:
     await scene.close()
     assert await scene.found() == set()
+
+
+async def test_where_they_belonged_stays_as_days_and_the_rest_of_the_care_goes(
+    scene: Scene,
+) -> None:
+    await scene.close()
+    async with scene.db.read(EVERYWHERE) as conn:
+        (hat,) = await affiliations.of(conn, scene.road.id, scene.canary.id)
+        assert (hat.role, hat.until) == ("", at(days=2).at.date())
+        for table in (notes.notes, checks.checks, welcoming.ticks, keeping_apart.apart_table):
+            assert (await conn.execute(select(table))).all() == [], table.name
+        (answer,) = await conn.execute(
+            select(listings.listings.c.closed_at).where(
+                listings.listings.c.member_id == scene.canary.id
+            )
+        )
+        assert answer.closed_at is not None
 
 
 async def test_the_books_verify_and_balances_stay(scene: Scene) -> None:

@@ -276,3 +276,90 @@ def test_a_page_offers_only_what_is_possible() -> None:
     assert policy.steps_open_to(bert, posted, Terms(), today=NOON.date()) == {"dispute"}
     assert policy.steps_open_to(bert, posted, Terms(), today=late) == frozenset()
     assert policy.steps_open_to(other, entry(), Terms()) == frozenset()
+
+
+def test_how_to_reach_somebody_is_seen_by_all_by_some_or_by_looking() -> None:
+    sees, may_look_up = policy.sees_contact, policy.may_look_up_contact
+    for is_open in (False, True):
+        for kept_apart in (False, True):
+            facts = {"is_open": is_open, "kept_apart": kept_apart}
+            assert sees(ana, ana.id, **facts)
+            assert sees(bert, ana.id, **facts) == (is_open and not kept_apart)
+            gone = somebody(2, status=Status.LEFT)
+            assert not sees(gone, ana.id, **facts)
+    for who, acts_for, may in (
+        (bert, set(), False),
+        (bert, {ana.id}, True),
+        (somebody(2, status=Status.PAUSED), {ana.id}, False),
+        (carla, set(), True),
+        (stella, set(), True),
+    ):
+        assert may_look_up(who, ana.id, acts_for, kept_apart=False) is may
+        assert not may_look_up(who, ana.id, acts_for, kept_apart=True)
+
+
+def test_coordinators_care_for_others_and_not_for_whom_they_are_kept_apart_from() -> None:
+    for who in EVERYONE:
+        coordinates = who in (carla, stella)
+        assert policy.may_care(who, ana, kept_apart=False) is (coordinates and who != ana)
+        assert not policy.may_care(who, ana, kept_apart=True)
+        assert not policy.may_care(who, who, kept_apart=False)
+        assert policy.may_keep_apart(who, ana) is (coordinates or who == ana)
+    assert policy.may_remove_note(carla, carla.id)
+    assert not policy.may_remove_note(carla, stella.id)
+    assert policy.may_remove_note(stella, carla.id)
+    assert not policy.may_remove_note(ana, ana.id)
+    pair = {ana.id, carla.id}
+    assert policy.may_end_apart(ana, ana.id, pair)
+    assert not policy.may_end_apart(carla, ana.id, pair)  # one of the two
+    assert policy.may_end_apart(stella, ana.id, pair)
+    assert not policy.may_end_apart(bert, ana.id, pair)
+
+
+def test_where_somebody_belongs_is_said_by_them_confirmed_by_others_and_ended_by_either() -> None:
+    keeper = somebody(8)
+    for who, acts_for, says, confirms in (
+        (ana, set(), True, False),
+        (bert, set(), False, False),
+        (bert, {ana.id}, True, False),
+        (keeper, {house}, True, True),
+        (carla, set(), True, True),
+        (somebody(1, status=Status.PAUSED), set(), False, False),
+    ):
+        assert policy.may_affiliate(who, ana.id, house, acts_for) is says
+        assert policy.may_confirm_affiliation(who, house, acts_for) is confirms
+    assert policy.may_confirm_affiliation(ana, None)  # a neighbour needs nobody's word
+    assert not policy.may_affiliate(keeper, ana.id, None, {house})
+    assert policy.may_remove_affiliation(ana, ana.id, same_day=True)
+    assert not policy.may_remove_affiliation(ana, ana.id, same_day=False)
+    assert not policy.may_remove_affiliation(carla, ana.id, same_day=True)
+
+
+def test_listings_are_written_and_their_answers_read_by_those_they_concern() -> None:
+    paused = somebody(1, status=Status.PAUSED)
+    for who, acts_for, writes, reads in (
+        (ana, set(), True, True),
+        (bert, set(), False, False),
+        (bert, {ana.id}, True, True),
+        (carla, set(), True, True),
+        (paused, set(), False, True),
+    ):
+        assert policy.may_list_for(who, ana.id, acts_for) is writes
+        assert policy.may_read_answers(who, ana.id, acts_for) is reads
+    assert [policy.may_keep_lists(who) for who in EVERYONE] == [False] * 3 + [True] * 2
+
+
+def test_what_a_profile_says_is_changed_by_oneself_a_buddy_or_a_coordinator() -> None:
+    assert policy.may_edit_member(ana, ana)
+    assert not policy.may_edit_member(bert, ana)
+    assert policy.may_edit_member(bert, ana, {ana.id})
+    assert policy.may_edit_member(carla, ana)
+    assert not policy.may_edit_member(somebody(2, status=Status.PAUSED), ana, {ana.id})
+
+
+def test_consent_ends_when_the_member_the_buddy_or_a_coordinator_says_so() -> None:
+    paused = somebody(1, status=Status.PAUSED)
+    assert policy.may_end_buddy(paused, paused, bert.id)
+    assert policy.may_end_buddy(bert, ana, bert.id)
+    assert policy.may_end_buddy(carla, ana, bert.id)
+    assert not policy.may_end_buddy(other, ana, bert.id)

@@ -70,6 +70,12 @@ def _paths(world: World) -> dict[str, str]:
             things["{id}"] = world.things["members"]["other"]
         if name.startswith("batches:"):
             things["{id}"] = world.things["batches"]["sheet"]
+        noun = name.partition(":")[0]
+        if noun in ("members", "affiliations", "care"):
+            things["{id}"] = world.things[noun]["other"]
+        elif noun in ("organisations", "listings"):
+            things["{id}"] = next(iter(world.things[noun].values()))
+        things["{list}"] = "sectors"
         path = pattern
         for field, value in things.items():
             path = path.replace(field, value)
@@ -107,8 +113,17 @@ async def _links(settings: Settings, world: World) -> None:
         assert steward is not None
         world.cookies["steward"] = await sessions.begin(conn, steward[0].id, device="", now=now)
         world.cookies["member"] = cookie
+        stay = await tokens.make(
+            conn,
+            tokens.Purpose.STAY,
+            community=alpha,
+            facts={"member": str(world.members["member"])},
+            lifetime=sessions.IDLE,
+            now=now,
+        )
     await db.stop()
     world.things["links"] = {
+        "stay": stay,
         "invitation": invitation.rsplit("/", 1)[-1],
         "sign_in": made[tokens.Purpose.SIGN_IN],
         "password": made[tokens.Purpose.RESET],

@@ -126,3 +126,18 @@ async def test_only_stewards_write_the_agreement(town: Town) -> None:
 
 async def test_a_version_that_never_was_is_not_there(town: Town) -> None:
     assert (await town.get("Ana", "agreement/7")).status_code == 404
+
+
+async def test_the_agreement_says_when_people_are_asked_whether_they_stay(town: Town) -> None:
+    assert "until they ask us to forget them" in (await town.get("Ana", "agreement")).text
+    for months, right in (("3", False), ("24", True)):
+        form = await the_form(town, retention_months=months)
+        answer = await town.post("Stella", "agreement/edit", form)
+        assert (answer.status_code == 303) is right, months
+    page = await town.get("Ana", "agreement")
+    assert "no sign of somebody for 24 months" in page.text
+    assert 'value="24"' in (await town.get("Stella", "agreement/edit")).text
+    assert (
+        await town.post("Stella", "agreement/edit", await the_form(town, retention_months=""))
+    ).status_code == 303
+    assert "until they ask us to forget them" in (await town.get("Ana", "agreement")).text

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from httpx2 import Response
 from sqlalchemy import select
 
 from tests.web.town import Town
@@ -53,6 +56,20 @@ async def test_coordinators_see_how_much_waits_in_the_inbox(town: Town) -> None:
     await town.record("Ana", "Jorge", 60)
     assert "2 things wait in the inbox" in (await town.get("Carla")).text
     assert "in the inbox" not in (await town.get("Ana")).text
+
+
+async def test_the_menu_has_every_page_once_and_coordinators_have_theirs(town: Town) -> None:
+    def led_to(page: Response) -> list[str]:
+        menu = page.text.split("<nav", 1)[1].split("</nav>", 1)[0]
+        return re.findall(r'<li[^>]*><a href="([^"]*)"', menu)
+
+    of_ana, of_carla = led_to(await town.get("Ana")), led_to(await town.get("Carla"))
+    assert town.path("listings/") in of_ana
+    assert len(set(of_carla)) == len(of_carla) > len(of_ana) == len(set(of_ana))
+    hers = [path for path in of_carla if path not in of_ana]
+    assert town.path("care/") in hers
+    for path in hers:
+        assert (await town.get("Ana", path.removeprefix(town.path("")))).status_code == 403
 
 
 async def test_a_paused_member_looks_and_writes_nothing_down(town: Town) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,9 +14,11 @@ from ledger.sql import store
 from tests.timebank.factories import at
 from tests.web.conftest import Web, served
 from tests.web.people import a_town, mails
-from timebank import books
+from timebank import agreements, books, listing_steps, members, retention
 from timebank.config import Settings
 from timebank.db import EVERYWHERE
+from timebank.listing_steps import NewListing
+from timebank.listings import ListingKind
 from web import housekeeping
 
 
@@ -58,6 +61,36 @@ async def test_the_seal_of_the_books_is_mailed_by_itself(web: Web) -> None:
         await work
     (mail,) = await mails(web, "carla@example.org")
     assert "timebank verify --community mill-road --anchor 1:" in mail.replace("\n", " ")
+
+
+async def test_breaks_end_listings_are_asked_about_and_quiet_members_too(web: Web) -> None:
+    town = await a_town(web)
+    place, day = town.place.id, at().at.date()
+    async with web.db.write(EVERYWHERE) as conn:
+        await members.pause(
+            conn, place, town.ana.id, until=day + timedelta(days=1), by=town.ana.id, now=at()
+        )
+        terms = replace((await agreements.current(conn, place)).terms, retention_months=6)
+        await agreements.adopt(
+            conn,
+            place,
+            terms,
+            reason="We talked.",
+            expected_version=1,
+            by=town.carla.id,
+            now=at(),
+        )
+        soup = NewListing(ListingKind.OFFER, "Soup", until=day + timedelta(days=5))
+        await listing_steps.write(conn, place, town.carla.id, soup, by=town.carla.id, now=at())
+    for _ in range(2):
+        await housekeeping.look_after_people(web.db, at(days=2))
+        await retention.look_after_all(web.db, now=at(days=400))
+    web.clock.moment = at(days=401)
+    anas = " ".join(" ".join(await mails(web, "ana@example.org")).split())
+    carlas = " ".join(" ".join(await mails(web, "carla@example.org")).split())
+    assert anas.count("Your break is over") == 1
+    assert anas.count("Would you like to stay") == carlas.count("Would you like to stay") == 1
+    assert carlas.count("on the board of Mill Road") == 1
 
 
 async def test_a_duty_that_fails_is_logged_and_done_again(caplog: pytest.LogCaptureFixture) -> None:

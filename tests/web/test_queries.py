@@ -5,6 +5,7 @@ Every statement is counted where it leaves for the driver, those written in SQL 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -17,9 +18,21 @@ from ledger import JournalEntry, Minutes, Transfer
 from ledger.sql import planner, store
 from tests.timebank.factories import START
 from tests.web.town import Town
-from timebank import entries
+from timebank import (
+    affiliations,
+    buddies,
+    entries,
+    keeping_apart,
+    listing_steps,
+    listings,
+    members,
+    notes,
+)
 from timebank.db import Database
 from timebank.entry import Kind, Side, State, StepKind
+from timebank.listing_steps import NewListing
+from timebank.listings import ListingKind, Wanted
+from timebank.members import Status
 from timebank.moment import Moment
 
 PAGES = (
@@ -33,6 +46,12 @@ PAGES = (
     ("Ana", "entries/"),
     ("Ana", "commons"),
     ("Ana", "members/"),
+    ("Ana", "listings/"),
+    ("Ana", "listings/board"),
+    ("Ana", "organisations/"),
+    ("Carla", "care/"),
+    ("Carla", "applications/"),
+    ("Carla", "lists/"),
     ("Ana", "books"),
     ("Stella", "audit"),
     ("Carla", "paper/"),
@@ -171,4 +190,84 @@ async def test_pages_ask_as_often_with_many_entries_as_with_few(town: Town) -> N
     few = await statements_of(town)
     await fill(town, 100, 100_000)
     assert await statements_of(town) == few
+    assert max(few.values()) <= MOST, few
+
+
+async def _crowd(town: Town, number: int) -> None:
+    """So many more of everything that stands on the pages of people and organisations."""
+    here = town.community.id
+    async with town.db.write(here) as conn:
+        for count in range(number):
+            one = await members.insert_member(
+                conn, here, name=f"Zoe {count}", status=Status.ACTIVE, now=town.now
+            )
+            await affiliations.add(
+                conn,
+                here,
+                one.id,
+                organisation=town.id("the library"),
+                since=START.date(),
+                by=town.id("Carla"),
+                now=town.now,
+            )
+            for whose in ("Ana", "the library"):
+                new = NewListing(ListingKind.REQUEST, f"Favour {count}")
+                listing = await listing_steps.write(
+                    conn, here, town.id(whose), new, by=town.id("Carla"), now=town.now
+                )
+            await buddies.add(
+                conn,
+                here,
+                town.id("Ana"),
+                one.id,
+                consent="Yes.",
+                by=town.id("Carla"),
+                now=town.now,
+            )
+            await notes.write(
+                conn, here, town.id("Ana"), "A word.", by=town.id("Carla"), now=town.now
+            )
+            await keeping_apart.begin(
+                conn, here, town.id("Ana"), one.id, by=town.id("Carla"), now=town.now
+            )
+            await listing_steps.answer(
+                conn, here, listing, "I can.", member=one.id, by=town.id("Carla"), now=town.now
+            )
+
+
+async def test_pages_of_people_and_organisations_ask_as_often_for_a_crowd(town: Town) -> None:
+    async def asked() -> dict[str, int]:
+        async with town.db.read(town.community.id) as conn:
+            listing = (
+                await listings.page(
+                    conn,
+                    town.community.id,
+                    Wanted(),
+                    by=town.id("Dora"),
+                    today=START.date(),
+                    limit=1,
+                )
+            )[0]
+        found = {}
+        for page in (
+            f"members/{town.id('Ana')}",
+            f"members/{town.id('Ana')}/buddies",
+            f"members/{town.id('Ana')}/listings",
+            f"affiliations/{town.id('Ana')}",
+            f"organisations/{town.id('the library')}",
+            f"listings/{listing.id}",
+            f"care/{town.id('Ana')}",
+            "care/",
+            "listings/",
+        ):
+            await town.get("Carla", page)
+            with counted(town.db) as sent:
+                assert (await town.get("Carla", page)).status_code == 200
+            found[re.sub("/[0-9a-f-]{36}", "/…", page)] = len(sent)
+        return found
+
+    await _crowd(town, 1)
+    few = await asked()
+    await _crowd(town, 12)
+    assert await asked() == few
     assert max(few.values()) <= MOST, few
