@@ -17,6 +17,16 @@
     │   ├── NotConfirmed        the agreement asks the other side to confirm first
     │   ├── ReasonMissing       this step needs a reason
     │   └── CannotUndo          a reversal, or something never posted, cannot be undone
+    ├── GatheringRefused
+    │   ├── TooManyNames        the list holds as many unknown names as it can
+    │   ├── NamesWaiting        names on the list still have to be confirmed
+    │   ├── NotBegun            the gathering is still to come
+    │   ├── DoorShut            the code at the door works around the time of its gathering only
+    │   ├── ListClosed          the list of a gathering is closed
+    │   ├── ListOpen            the list of a gathering is still open
+    │   ├── NobodyAgrees        nobody can agree for the organisation that is to sponsor it
+    │   ├── SettlementMoved     what this settlement builds on is no longer so
+    │   └── CorrectedSince      a later correction builds on what is to be undone
     ├── MemberRefused
     │   ├── AlreadyMember
     │   ├── JoiningClosed       the agreement lets people in by invitation only
@@ -189,6 +199,86 @@ class CannotUndo(EntryRefused):
 
     def __str__(self) -> str:
         return "This cannot be undone. Record a new entry instead."
+
+
+class GatheringRefused(TimebankError):
+    """Attendance or settlement cannot go on in this way."""
+
+
+@dataclass(eq=False)
+class TooManyNames(GatheringRefused):
+    """As many names as a list can hold wait to be confirmed already."""
+
+    def __str__(self) -> str:
+        return "Too many names wait to be confirmed. Tell somebody who looks after the gathering."
+
+
+@dataclass(eq=False)
+class NamesWaiting(GatheringRefused):
+    """Names on the list still have to be confirmed."""
+
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.count} names still have to be confirmed. Say who they are first."
+
+
+@dataclass(eq=False)
+class NotBegun(GatheringRefused):
+    """The gathering is still to come."""
+
+    def __str__(self) -> str:
+        return "This gathering is still to come. Its list can be closed once it has begun."
+
+
+@dataclass(eq=False)
+class DoorShut(GatheringRefused):
+    """The code at the door works around the time of its gathering only."""
+
+    def __str__(self) -> str:
+        return "This code works only around the time of its gathering."
+
+
+@dataclass(eq=False)
+class ListClosed(GatheringRefused):
+    """The list of the gathering is closed."""
+
+    def __str__(self) -> str:
+        return "The list is closed. Open it again first, with a reason."
+
+
+@dataclass(eq=False)
+class ListOpen(GatheringRefused):
+    """The list of the gathering is still open."""
+
+    def __str__(self) -> str:
+        return "The list is still open. Close it first, when everybody is on it."
+
+
+@dataclass(eq=False)
+class NobodyAgrees(GatheringRefused):
+    """Nobody with a sign-in keeps the account of the organisation that is to sponsor it."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"Nobody who can sign in keeps the account of {self.name}, so nobody can agree."
+
+
+@dataclass(eq=False)
+class SettlementMoved(GatheringRefused):
+    """The attendance, or the settlement it builds on, is no longer what was looked at."""
+
+    def __str__(self) -> str:
+        return "Something changed meanwhile. Look at the table once more before you go on."
+
+
+@dataclass(eq=False)
+class CorrectedSince(GatheringRefused):
+    """A later correction builds on what is to be undone."""
+
+    def __str__(self) -> str:
+        return "A later correction builds on this. Undo that one first."
 
 
 class MemberRefused(TimebankError):

@@ -26,11 +26,15 @@ from ledger.sql import metadata
 from timebank import (  # noqa: F401 - each adds its tables to the metadata
     affiliations,
     agreements,
+    attendance_steps,
     audit,
     batches,
     books,
     communities,
+    doors,
     entries,
+    gathering_actions,
+    gathering_notes,
     gatherings,
     listings,
     members,
@@ -40,6 +44,9 @@ from timebank import (  # noqa: F401 - each adds its tables to the metadata
     rights,
     sectors,
     settlements,
+    stories,
+    ticks,
+    workshops,
 )
 from timebank.config import Settings
 

@@ -38,6 +38,7 @@ from timebank import (
     flow,
     notices,
     policy,
+    settlement_posting,
     shapes,
 )
 from timebank.acting import Actor
@@ -216,11 +217,19 @@ class _Scene:
     words: Mapping[UUID, _Kept]
     actors: Mapping[UUID, Actor]
     coordinators: int
+    settlements: settlement_posting.Stories
+    who_coordinates: Sequence[Actor]  # looked up only where a gathering is settled
     now: Moment
 
     @property
     def terms(self) -> Terms:
         return self.agreement.terms
+
+    def nobody_else(self, entry: Entry) -> bool:
+        """Whether no other coordinator could approve it: one there is, or everyone gains."""
+        if entry.gathering_id is None:
+            return self.coordinators == 1
+        return all(policy.gains(one.member, entry, one.manages) for one in self.who_coordinates)
 
 
 class _Kept(NamedTuple):
@@ -301,6 +310,7 @@ async def _set_scene(
     await entry_steps.lock(conn, community, ids)
     found = await entries.load(conn, community, ids)
     by = {request.by for request in requests if not isinstance(request, PostAgreed)}
+    stories = await settlement_posting.stories_of(conn, community, found)
     return _Scene(
         place=await communities.by_id(conn, community),
         agreement=await agreements.current(conn, community),
@@ -308,6 +318,8 @@ async def _set_scene(
         words=await _kept(conn, community, ids),
         actors=await acting.find(conn, community, by),
         coordinators=await acting.coordinators(conn, community),
+        settlements=stories,
+        who_coordinates=await acting.all_coordinators(conn, community) if stories else (),
         now=now,
     )
 
@@ -365,14 +377,15 @@ def _coordinator(scene: _Scene, request: Approve | Undo, entry: Entry) -> Actor:
 def _approval(scene: _Scene, request: Approve, entry: Entry, actor: Actor) -> _Act | Verdict:
     """A coordinator approves: not for their own gain, and as the agreement asks."""
     gains = policy.gains(actor.member, entry, actor.manages)
-    sole = scene.coordinators == 1
-    stood_in = gains and policy.may_stand_in(
-        actor.member, entry, scene.terms, actor.manages, sole=sole
+    alone = gains and scene.nobody_else(entry)
+    stood_in = alone and policy.may_stand_in(
+        actor.member, entry, scene.terms, actor.manages, sole=alone
     )
     if gains and not stood_in:
         raise OwnGain("approve")
     if entry.state is State.APPROVED:
         return _replay(entry)
+    settlement_posting.refuse_moved(entry, scene.settlements)
     if entry.state not in OPEN or entry.state is State.RETURNED:
         raise WrongState(entry.state, "approve")
     if not policy.agreed_enough(entry, scene.terms, silent=_silent(scene, entry)):
@@ -409,6 +422,7 @@ def _undoing(scene: _Scene, request: Undo, entry: Entry, actor: Actor) -> _Act |
         return _replay(entry)
     if entry.state is not State.APPROVED:
         raise CannotUndo
+    settlement_posting.refuse_corrected(entry, scene.settlements)
     if not request.reason.strip():
         raise ReasonMissing
     salt = scene.now.random_bytes(_SALT)
@@ -487,9 +501,7 @@ async def _write_down(conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act]
     await _tally(conn, scene.place.id, acts)
     await _keep_steps(conn, scene, acts)
     await audit.write_many(conn, [_audited(scene, act) for act in acts], now=scene.now)
-    after = await entries.load(conn, scene.place.id, [act.entry.id for act in acts])
-    news = [_news(act, entry) for act, entry in zip(acts, after, strict=True)]
-    await notices.entry_steps(conn, scene.place.id, news, now=scene.now)
+    await _tell(conn, scene, acts)
 
 
 async def _mark_approved(
@@ -551,6 +563,7 @@ async def _put_reversals(
                 "position": position,
                 "side": part.side.value,
                 "minutes": part.minutes,
+                "back": part.back,
                 "awaited": False,
             }
             for position, part in enumerate(old.parts, start=1)
@@ -575,15 +588,20 @@ async def _mark_reversed(conn: AsyncConnection, scene: _Scene, acts: Sequence[_A
 
 
 async def _tally(conn: AsyncConnection, community: UUID, acts: Sequence[_Act]) -> None:
-    """Help given and received by each account. Gifts of hours are no help; undoing takes it off."""
+    """Help given and received by each account. Gifts of hours are no help; undoing takes it off.
+
+    What a part takes back comes off the other side, and only its rest counts on its own.
+    """
     moved: dict[UUID, list[Minutes]] = {}
     for act in acts:
         if act.entry.kind.is_gift:
             continue
-        back = act.kind is StepKind.REVERSED
+        undone = act.kind is StepKind.REVERSED
         for part in act.entry.parts:
             tally = moved.setdefault(part.account_id, [ZERO, ZERO])
-            tally[part.side is Side.RECEIVED] += -part.minutes if back else part.minutes
+            counts = part.minutes - part.back
+            tally[part.side is Side.RECEIVED] += -counts if undone else counts
+            tally[part.side is Side.GAVE] += part.back if undone else -part.back
     if not moved:
         return
     dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
@@ -626,6 +644,22 @@ async def _keep_steps(conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act]
                 step | {"entry_id": act.posting.id, "number": 1, "kind": StepKind.RECORDED.value}
             )
     await conn.execute(insert(entries.steps), rows)
+
+
+async def _tell(conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act]) -> None:
+    """Those concerned hear of it. After a gathering they get thanks instead of news of an entry."""
+    others = [act for act in acts if act.entry.gathering_id is None]
+    after = await entries.load(conn, scene.place.id, [act.entry.id for act in others])
+    news = [_news(act, entry) for act, entry in zip(others, after, strict=True)]
+    await notices.entry_steps(conn, scene.place.id, news, now=scene.now)
+    gatherings = [
+        settlement_posting.Posted(act.entry, act.kind is StepKind.REVERSED, act.words)
+        for act in acts
+        if act.entry.gathering_id is not None
+    ]
+    await settlement_posting.write_down(
+        conn, scene.place, gatherings, scene.settlements, now=scene.now
+    )
 
 
 def _audited(scene: _Scene, act: _Act) -> NewAct:
