@@ -138,12 +138,15 @@ async def keep(
     """The same for whoever decided already that this may be; the gathering's row is locked."""
     community = room.community_id
     known = await _there(conn, room, {change.seat_id for change in changes})
-    kept = [change for change in changes if change.seat_id in known]
+    kept = {change.id: change for change in changes if change.seat_id in known}
+    for id in await _kept_before(conn, community, kept):
+        del kept[id]
     if kept:
+        # The same tick may come from two tabs at once: on PostgreSQL the second one waits here.
         dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
-        rows = [_row(room, change, by, now) for change in kept]
+        rows = [_row(room, change, by, now) for change in kept.values()]
         await conn.execute(dialect.insert(ticks).on_conflict_do_nothing(), rows)
-        await _let_stand(conn, community, {change.seat_id for change in kept})
+        await _let_stand(conn, community, {change.seat_id for change in kept.values()})
     return {
         change.id: Outcome.KEPT if change.seat_id in known else Outcome.GONE for change in changes
     }
@@ -177,6 +180,13 @@ async def arrived_since(
 def _refuse_nonsense(change: NewTick) -> None:
     if change.present is not None and not Minutes(0) <= change.present <= LONGEST:
         raise BadInput("minutes", "longer_than_a_day")
+
+
+async def _kept_before(conn: AsyncConnection, community: UUID, ids: Collection[UUID]) -> list[UUID]:
+    rows = await conn.execute(
+        select(ticks.c.id).where(ticks.c.community_id == community, ticks.c.id.in_(ids))
+    )
+    return [row.id for row in rows]
 
 
 async def _there(conn: AsyncConnection, room: Room, ids: Collection[UUID]) -> set[UUID]:

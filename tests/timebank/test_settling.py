@@ -131,7 +131,12 @@ def test_where_few_came_the_commons_adds_what_is_missing() -> None:
 
 def test_the_minutes_of_those_who_carried_it_are_split_among_those_who_took_part() -> None:
     lines = told(settled(Rule.SPLIT, *EVENING, payer=None))
-    assert lines == {(ANA, TEA): 75, (BERT, FACILITATE): 180, (CLEO, PAYS): -128, (DORA, PAYS): -127}
+    assert lines == {
+        (ANA, TEA): 75,
+        (BERT, FACILITATE): 180,
+        (CLEO, PAYS): -128,
+        (DORA, PAYS): -127,
+    }
     evenings = [settled(Rule.SPLIT, *EVENING, payer=None, draw=UUID(int=n)) for n in range(9)]
     assert {told(lines)[DORA, PAYS] for lines in evenings} == {-127, -128}, "by lot, not by name"
 
