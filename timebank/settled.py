@@ -146,10 +146,11 @@ def standing_lines(community: UUID) -> Select[Any]:
 
 def waits(community: UUID, *, terms: Terms, now: Moment) -> Select[Any]:  # noqa: ARG001
     """Gatherings whose list is closed and whose hours nobody sent to approval: `id`, `since`."""
-    step = attendance_steps
+    step, later = attendance_steps, attendance_steps.alias("later")
     last = (
-        select(func.max(step.c.number))
-        .where(step.c.community_id == community, step.c.gathering_id == gatherings.c.id)
+        select(func.max(later.c.number))
+        .where(later.c.community_id == community, later.c.gathering_id == gatherings.c.id)
+        .correlate(gatherings)
         .scalar_subquery()
     )
     sent = (
@@ -163,6 +164,7 @@ def waits(community: UUID, *, terms: Terms, now: Moment) -> Select[Any]:  # noqa
     )
     return (
         select(gatherings.c.id, step.c.at.label("since"))
+        .select_from(gatherings)
         .join(
             step,
             and_(
