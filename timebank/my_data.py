@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Minutes
 from ledger.sql import store, tables
-from timebank import audit, communities, members, policy, statements
+from timebank import audit, communities, members, policy, room_data, statements
 from timebank.entries import entries, parts, steps
 from timebank.entry import OPEN
 from timebank.errors import EntriesWaiting, Forbidden, WrongState
@@ -40,6 +40,12 @@ entries.json     the entries you stand in or wrote down
 steps.json       what you said about entries
 buddies.json     who may record for you, and for whom you may
 audit.json       what you did, and what was done to you
+stories.json     what you said after gatherings, and what may be done with it
+notes.json       notes you wrote for gatherings; they stay with the group, without your name
+actions.json     what you took on at gatherings, or added for others
+hours.json       what stands for you from each gathering, role by role
+lists.json       lists of gatherings you closed or opened again, and why
+ticks.json       how long you were at gatherings, and whom you ticked there
 """
 
 
@@ -76,6 +82,8 @@ async def archive(conn: AsyncConnection, community: UUID, member: UUID, *, now: 
             )
         ),
     }
+    of_gatherings = room_data.kept(community, member)
+    files |= {name: _json(await _rows(conn, query)) for name, query in of_gatherings.items()}
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as folder:
         for name, text in files.items():
@@ -102,6 +110,7 @@ async def close(
     if leaving.status is not Status.LEFT:
         await members.leave(conn, community, member, by=by, now=now)
     await _erase_words(conn, community, member)
+    await room_data.erase(conn, community, member)
     await _erase_member(conn, community, member, now)
     await _erase_mails_and_invitations(conn, community, leaving)
     if leaving.person_id is not None:

@@ -117,7 +117,10 @@ async def get(conn: AsyncConnection, community: UUID, gathering: UUID) -> Room:
 
 
 async def organisers(conn: AsyncConnection, community: UUID, gathering: UUID) -> frozenset[UUID]:
-    """Who looks after it: whoever made it, those who host or facilitate, its hosts' managers."""
+    """Who looks after it: whoever made it, who agreed to host or facilitate, its hosts' managers.
+
+    Offering is not enough: an organiser has to agree, or everybody could take it over.
+    """
     made = select(gatherings.c.made_by).where(*_is(community, gathering))
     leading = (
         select(seats.c.member_id)
@@ -132,7 +135,7 @@ async def organisers(conn: AsyncConnection, community: UUID, gathering: UUID) ->
             duties.c.community_id == community,
             duties.c.gathering_id == gathering,
             duties.c.role_key.in_(_LEADING),
-            duties.c.state.in_(CARRYING),
+            duties.c.state == DutyState.AGREED.value,
             seats.c.member_id.is_not(None),
         )
     )
