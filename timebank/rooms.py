@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, select, union
+from sqlalchemy import CompoundSelect, Select, and_, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Minutes
@@ -121,11 +121,24 @@ async def organisers(conn: AsyncConnection, community: UUID, gathering: UUID) ->
 
     Offering is not enough: an organiser has to agree, or everybody could take it over.
     """
-    made = select(gatherings.c.made_by).where(*_is(community, gathering))
+    legs = [select(who).where(at == gathering) for who, at in _looking_after(community)]
+    return frozenset(row[0] for row in await conn.execute(union(*legs)))
+
+
+def looked_after_by(community: UUID, member: UUID) -> CompoundSelect[Any]:
+    """The ids of the gatherings that a member looks after."""
+    return union(*[select(at).where(who == member) for who, at in _looking_after(community)])
+
+
+def _looking_after(community: UUID) -> list[tuple[Any, Any]]:
+    """The ways to look after a gathering: the member and the gathering in each, both searchable."""
+    made = select(gatherings.c.made_by, gatherings.c.id).where(
+        gatherings.c.community_id == community
+    )
     leading = (
-        select(seats.c.member_id)
+        select(seats.c.member_id, duties.c.gathering_id)
         .join(
-            duties,
+            seats,
             and_(
                 duties.c.community_id == seats.c.community_id,
                 duties.c.seat_id == seats.c.id,
@@ -133,29 +146,27 @@ async def organisers(conn: AsyncConnection, community: UUID, gathering: UUID) ->
         )
         .where(
             duties.c.community_id == community,
-            duties.c.gathering_id == gathering,
             duties.c.role_key.in_(_LEADING),
             duties.c.state == DutyState.AGREED.value,
             seats.c.member_id.is_not(None),
         )
     )
     managing = (
-        select(buddies.c.buddy_id)
+        select(buddies.c.buddy_id, hosts.c.gathering_id)
         .join(
-            hosts,
+            buddies,
             and_(
                 hosts.c.community_id == buddies.c.community_id,
                 hosts.c.member_id == buddies.c.member_id,
             ),
         )
-        .where(
-            hosts.c.community_id == community,
-            hosts.c.gathering_id == gathering,
-            buddies.c.until.is_(None),
-        )
+        .where(hosts.c.community_id == community, buddies.c.until.is_(None))
     )
-    rows = await conn.execute(union(made, leading, managing))
-    return frozenset(row[0] for row in rows)
+    found = []
+    for leg in (made, leading, managing):
+        who, at = leg.subquery().c
+        found.append((who, at))
+    return found
 
 
 async def for_organiser(

@@ -90,6 +90,9 @@ def _reasons(_: Gettext) -> dict[str, str]:
         "percent_range": _("This has to be from 0 to 100 percent."),
         "closing_day_range": _("This has to be a day from 1 to 28."),
         "months_range": _("This has to be from 6 to 120 months."),
+        "longer_than_a_day": _(
+            "Nobody is there for longer than a day. Write it as 2:30 or 90 min."
+        ),
         "nothing_changed": _("Nothing is different from the agreement you have."),
         "unknown_language": _("Choose one of the languages we have."),
         "unknown_timezone": _("This is not a time zone we know, such as Europe/London."),
@@ -197,6 +200,35 @@ _SENTENCES: dict[type[Exception], Sentence] = {
     errors.ReasonMissing: lambda _error, _: _("Please give a reason. Everyone concerned reads it."),
     errors.CannotUndo: lambda _error, _: _(
         "This cannot be undone. Write down a new entry instead."
+    ),
+    errors.GatheringRefused: lambda _error, _: _("This did not work. Nothing was written."),
+    errors.TooManyNames: lambda _error, _: _(
+        "Too many names wait on this list. Please tell somebody who looks after the gathering."
+    ),
+    errors.NamesWaiting: lambda error, _: (
+        _("Names that still have to be confirmed: %(count)d. Say who they are first.")
+        % {"count": error.count}
+    ),
+    errors.NotBegun: lambda _error, _: _(
+        "This gathering is still to come. Its list can be closed once it has begun."
+    ),
+    errors.DoorShut: lambda _error, _: _("This code works only around the time of its gathering."),
+    errors.ListClosed: lambda _error, _: _("The list is closed. Open it again first."),
+    errors.ListOpen: lambda _error, _: _(
+        "The list is still open. Close it first, when everybody is on it."
+    ),
+    errors.NobodyAgrees: lambda error, _: (
+        _(
+            "Nobody who can sign in keeps the account of %(name)s, so nobody can agree to this. "
+            "Name somebody on its page first."
+        )
+        % {"name": error.name}
+    ),
+    errors.SettlementMoved: lambda _error, _: _(
+        "Something changed meanwhile. Please look at the table once more."
+    ),
+    errors.CorrectedSince: lambda _error, _: _(
+        "A later correction builds on this. Undo that one first."
     ),
     errors.MemberRefused: lambda _error, _: _("The membership cannot change in this way."),
     errors.AlreadyMember: lambda _error, _: _("This person belongs to the time bank already."),

@@ -67,6 +67,7 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
             _("For coordinators"),
             [
                 ("inbox:index", _("Inbox"), coordinates),
+                ("attendance:index", _("Lists and hours"), coordinates),
             ],
         ),
         (

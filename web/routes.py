@@ -8,13 +8,16 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.routing import BaseRoute, Route
 
 from web import (
+    afterwards,
     agreement,
+    attendance,
     audit,
     books,
     commons,
     entries,
     files,
     health,
+    here,
     home,
     inbox,
     invitation,
@@ -25,6 +28,7 @@ from web import (
     members,
     my_data,
     password,
+    settlement,
     sign_in,
     statement,
 )
@@ -57,6 +61,8 @@ TABLE: tuple[tuple[str, str, Policy, str, Handler], ...] = (
     ("POST", "/password/{token}",                   ANYONE,      "password:create",          password.create),
     ("GET",  "/invitation/{token}",                 ANYONE,      "invitation:show",          invitation.show),
     ("POST", "/invitation/{token}",                 ANYONE,      "invitation:accept",        invitation.accept),
+    ("GET",  "/here/{token}",                       ANYONE,      "here:show",                here.show),
+    ("POST", "/here/{token}",                       ANYONE,      "here:come",                here.come),
     ("GET",  "/me",                                 SIGNED_IN,   "me:show",                  me.show),
     ("POST", "/me/language",                        SIGNED_IN,   "me:language",              me.language),
     ("POST", "/me/password",                        SIGNED_IN,   "me:password",              me.password),
@@ -118,6 +124,27 @@ TABLE: tuple[tuple[str, str, Policy, str, Handler], ...] = (
     # Gatherings.
 
     # What happens in the room: attendance, settlement, what is left afterwards.
+    ("GET",  "/c/{slug}/attendance/",               ACTIVE,      "attendance:index",         attendance.index),
+    ("GET",  "/c/{slug}/attendance/{id}",           ACTIVE,      "attendance:show",          attendance.show),
+    ("POST", "/c/{slug}/attendance/{id}",           ACTIVE,      "attendance:save",          attendance.save),
+    ("POST", "/c/{slug}/attendance/{id}/add",       ACTIVE,      "attendance:add",           attendance.add),
+    ("POST", "/c/{slug}/attendance/{id}/who",       ACTIVE,      "attendance:recognise",     attendance.recognise),
+    ("GET",  "/c/{slug}/attendance/{id}/roles",     ACTIVE,      "attendance:roles",         attendance.roles),
+    ("POST", "/c/{slug}/attendance/{id}/roles",     ACTIVE,      "attendance:carry",         attendance.carry),
+    ("POST", "/c/{slug}/attendance/{id}/close",     ACTIVE,      "attendance:close",         attendance.close),
+    ("POST", "/c/{slug}/attendance/{id}/reopen",    ACTIVE,      "attendance:reopen",        attendance.reopen),
+    ("GET",  "/c/{slug}/attendance/{id}/sheet",     ACTIVE,      "attendance:sheet",         attendance.sheet),
+    ("GET",  "/c/{slug}/attendance/{id}/door",      ACTIVE,      "attendance:door",          attendance.door),
+    ("POST", "/c/{slug}/attendance/{id}/door",      ACTIVE,      "attendance:make_door",     attendance.make_door),
+    ("GET",  "/c/{slug}/settlement/{id}",           MEMBER,      "settlement:show",          settlement.show),
+    ("POST", "/c/{slug}/settlement/{id}",           ACTIVE,      "settlement:send",          settlement.send),
+    ("POST", "/c/{slug}/settlement/{id}/approve",   COORDINATOR, "settlement:approve",       settlement.approve),
+    ("POST", "/c/{slug}/settlement/{id}/vouch",     ACTIVE,      "settlement:vouch",         settlement.vouch),
+    ("GET",  "/c/{slug}/afterwards/{id}",           MEMBER,      "afterwards:show",          afterwards.show),
+    ("POST", "/c/{slug}/afterwards/{id}",           ACTIVE,      "afterwards:tell",          afterwards.tell),
+    ("POST", "/c/{slug}/afterwards/{id}/note",      ACTIVE,      "afterwards:note",          afterwards.note),
+    ("POST", "/c/{slug}/afterwards/{id}/actions",   ACTIVE,      "afterwards:add_action",    afterwards.add_action),
+    ("POST", "/c/{slug}/afterwards/{id}/actions/{action}", ACTIVE, "afterwards:change_action", afterwards.change_action),
 
     # How we do it: the commons, the agreement, the books, months and reports.
     ("GET",  "/c/{slug}/commons",                   MEMBER,      "commons:show",             commons.show),
@@ -130,6 +157,7 @@ TABLE: tuple[tuple[str, str, Policy, str, Handler], ...] = (
     ("GET",  "/c/{slug}/audit",                     MEMBER,      "audit:show",               audit.show),
     ("GET",  "/c/{slug}/my-data",                   MEMBER,      "my_data:show",             my_data.show),
     ("GET",  "/c/{slug}/my-data/download",          MEMBER,      "my_data:download",         my_data.download),
+    ("POST", "/c/{slug}/my-data/stories",           MEMBER,      "my_data:forbid",           my_data.forbid),
     ("POST", "/c/{slug}/my-data/close",             MEMBER,      "my_data:close",            my_data.close),
 )
 # fmt: on
