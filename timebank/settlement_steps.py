@@ -116,7 +116,7 @@ class Plan:
     @property
     def seal(self) -> str:
         """What somebody looked at: another attendance, or another base, has another seal."""
-        said = repr((self.base.number if self.base else 0, self.lines))
+        said = repr((self.room.id, self.base.number if self.base else 0, self.lines))
         return hashlib.sha256(said.encode()).hexdigest()
 
 

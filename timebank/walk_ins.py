@@ -17,6 +17,7 @@ from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Minutes
+from ledger.errors import KeyReused
 from timebank import (
     affiliations,
     audit,
@@ -188,6 +189,7 @@ async def seat_of(
         member_id, []
     )
     house = hats[0].organisation_id if hats else None
+    await _refuse_taken(conn, room, seat_id)
     row = _seat(room, seat_id, now) | {
         "member_id": member_id,
         "name": "",
@@ -217,6 +219,7 @@ async def _guest(
     same = {row.id for row in rows if row.id == seat_id or fold(row.name) == fold(name)}
     if same:
         return seat_id if seat_id in same else same.pop()
+    await _refuse_taken(conn, room, seat_id)
     row = _seat(room, seat_id, now) | {
         "name": name,
         "invited_by": by,
@@ -264,6 +267,15 @@ async def _forget(conn: AsyncConnection, room: Room, seat_id: UUID) -> None:
     )
     await stories.forget(conn, room.community_id, [seat_id])
     await conn.execute(delete(seats).where(*_of(room), seats.c.id == seat_id))
+
+
+async def _refuse_taken(conn: AsyncConnection, room: Room, seat_id: UUID) -> None:
+    """An id that is a place at another gathering already was not made for this one."""
+    taken = select(seats.c.id).where(
+        seats.c.community_id == room.community_id, seats.c.id == seat_id
+    )
+    if (await conn.execute(taken)).first() is not None:
+        raise KeyReused(seat_id)
 
 
 async def _hold(conn: AsyncConnection, room: Room) -> None:

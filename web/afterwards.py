@@ -52,7 +52,7 @@ async def tell(request: Request) -> Response:
     )
     if form.flag("take_back"):
         told = Told("", "")
-    seat_id = form.id("seat", required=False)
+    seat_id = form.id("teller", required=False)
 
     async def keep(conn: AsyncConnection) -> bool:
         await stories.tell(
@@ -92,7 +92,7 @@ async def add_action(request: Request) -> Response:
     form = Form(await request.form())
     id = path_id(request.path_params["id"])
     action_id = form.id("action", required=False) or now(request).new_id()
-    what, who = form.text("what", limit=500), form.id("who", required=False)
+    what, who = form.text("what", limit=500), form.id("bearer", required=False)
     until = form.day("until", required=False)
 
     async def add(conn: AsyncConnection) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
@@ -173,7 +174,7 @@ async def carry(request: Request) -> Response:
 
     if await attempt(request, form, write_down) is None:
         return await _roles_page(request, form, status=422)
-    name = "attendance:roles" if form.raw("seat") else "attendance:show"
+    name = "attendance:roles" if form.raw("bearer") else "attendance:show"
     return see_other(request, name, id=roll.room.id, said=_("Written down."))
 
 
@@ -233,7 +234,7 @@ async def door(request: Request) -> Response:
         address=address if token else "",
         picture=qr.picture(address, _("Code for “I’m here”")) if token else "",
         opens=room.starts_at - doors.OPENS,
-        shuts=room.ends_at + doors.OPENS,
+        shuts=_clock(here(request).community.timezone)(room.ends_at + doors.OPENS),
     )
 
 
@@ -353,7 +354,13 @@ async def _list_page(request: Request, form: Form, *, status: int = 200) -> Resp
         begun=roll.room.has_begun(now(request)),
         over=now(request).at >= roll.room.ends_at,
         role_name=_named(request),
+        clock=_clock(at.community.timezone),
     )
+
+
+def _clock(timezone: str) -> Callable[[datetime], str]:
+    """`18:05`, by the community's clocks: everybody on the list knows the day."""
+    return lambda at: at.astimezone(ZoneInfo(timezone)).strftime("%H:%M")
 
 
 def _sections(roll: Roll, _: Gettext) -> list[Section]:

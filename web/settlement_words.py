@@ -227,14 +227,17 @@ class PlanTeller:
             gives = [one for one in self.plan.gives if one.account_id == account]
             if not gives or gives[0].left is None:
                 return ()
-            facts = {"left": format_minutes(gives[0].left)}
-            return (_("can still give %(left)s before this") % facts,)
+            left = gives[0].left
+            facts = {"left": format_minutes(left), "then": format_minutes(left - gives[0].minutes)}
+            if gives[0].short:
+                return (_("can still give %(left)s") % facts,)
+            return (_("can still give %(left)s before this, and %(then)s after it") % facts,)
         if self.plan.room.rule is Rule.SPLIT:
             return (_("an equal share"),)
         return (_("was there %(minutes)s") % {"minutes": format_minutes(present or ZERO)},)
 
     def _reason(self, line: Line, took: dict[str, Carried]) -> str:
-        """`tea and cake 1:15: 0:45 before, 0:30 after`."""
+        """`tea and cake 1:15 (0:45 before, 0:30 after)`."""
         _ = self.tell.words.gettext
         said = f"{self._role(line.role_key)} {format_minutes(line.minutes)}"
         role = took.get(line.role_key)
@@ -248,7 +251,7 @@ class PlanTeller:
         parts = [words % {"minutes": format_minutes(time)} for time, words in spent if time]
         if len(parts) < 2:
             return said
-        return f"{said}: {', '.join(parts)}"
+        return f"{said} ({', '.join(parts)})"
 
     def _stands(self, lines: Iterable[Line], account: UUID) -> str:
         """What stands for an account, in a few words."""

@@ -86,7 +86,7 @@ def carried(roll: Roll, form: Form) -> tuple[list[Carries], list[tuple[UUID, str
 
 def newly_carried(form: Form) -> list[Carries]:
     """What somebody else did, with the minutes that were agreed for it."""
-    if not form.raw("seat"):
+    if not form.raw("bearer"):
         return []
-    seat_id, key = form.id("seat"), form.text("role", limit=60)
+    seat_id, key = form.id("bearer"), form.text("carried", limit=60)
     return [Carries(seat_id, key)] if seat_id is not None and key else []

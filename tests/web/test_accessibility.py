@@ -6,13 +6,19 @@ table: a page added tomorrow is looked at too.
 
 from __future__ import annotations
 
+from datetime import timedelta
+from uuid import UUID
+
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tests.timebank.evenings import a_gathering
+from tests.timebank.factories import START
 from tests.web.conftest import served
 from tests.web.test_permissions import NOW, World, build
-from timebank import communities, invitations, sessions, tokens
+from timebank import communities, doors, invitations, sessions, tokens
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
 from timebank.moment import Moment
@@ -50,6 +56,10 @@ SMALL_TEXT = """[...document.querySelectorAll('body *')]
   .map(one => `${one.localName} “${one.textContent.trim().slice(0, 30)}”`)"""
 
 
+_FIRST = {"attendance": "open", "settlement": "sent", "afterwards": "left"}
+"""Which gathering the pages about one are looked at with."""
+
+
 def _paths(world: World) -> dict[str, str]:
     """Each page's path, about something that is there."""
     entry = world.things["entries"]
@@ -64,8 +74,11 @@ def _paths(world: World) -> dict[str, str]:
             "{token}": world.things["links"].get(name.split(":")[0], "none"),
             "{id}": entry["posted"] if name == "entries:ask_undo" else entry["waiting"],
         }
-        if name.startswith("members:"):
+        noun = name.partition(":")[0]
+        if noun == "members":
             things["{id}"] = world.things["members"]["other"]
+        elif noun in _FIRST:
+            things["{id}"] = world.things[noun][_FIRST[noun]]
         path = pattern
         for field, value in things.items():
             path = path.replace(field, value)
@@ -98,6 +111,7 @@ async def _links(settings: Settings, world: World) -> None:
             )
             for purpose in (tokens.Purpose.SIGN_IN, tokens.Purpose.RESET)
         }
+        door = await _door(conn, alpha, world.members["coordinator"], now)
         cookie = await sessions.begin(conn, person[0].id, device="", now=now)
         steward = await sessions.find(conn, world.cookies["steward"], now=NOW)
         assert steward is not None
@@ -108,7 +122,15 @@ async def _links(settings: Settings, world: World) -> None:
         "invitation": invitation.rsplit("/", 1)[-1],
         "sign_in": made[tokens.Purpose.SIGN_IN],
         "password": made[tokens.Purpose.RESET],
+        "here": door,
     }
+
+
+async def _door(conn: AsyncConnection, alpha: UUID, by: UUID, now: Moment) -> str:
+    """The code of a gathering that is on just now."""
+    starts = now.at - START - timedelta(minutes=30)
+    id = await a_gathering(conn, alpha, by, starts=starts)
+    return await doors.make(conn, alpha, id, anew=False, by=by, now=now)
 
 
 async def _context(
