@@ -280,7 +280,10 @@ async def _heard(
     return JSONResponse(
         {
             "ticks": {str(id): outcome.value for id, outcome in outcomes.items()},
-            "rows": {str(one.seat_id): one.present and one.present.count for one in stands},
+            "rows": {
+                str(one.seat_id): None if one.present is None else one.present.count
+                for one in stands
+            },
             "people": people,
             "now": now(request).at.isoformat(),
             "mistakes": list(form.mistakes.values()),

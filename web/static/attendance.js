@@ -262,7 +262,7 @@
     for (const [seat, minutes] of Object.entries(said.rows || {})) {
       const row = rowOf(seat);
       const touched = kept().some((other) => other.seat === seat);
-      if (row && !touched && !row.contains(document.activeElement)) put(row, minutes);
+      if (row && !touched && document.activeElement !== time(row)) put(row, minutes);
     }
     if (said.people > rows().length) trouble = say.anew;
   }
