@@ -85,14 +85,14 @@ class Outcome(StrEnum):
 class NewTick:
     """One change: how long somebody was there (None: not known after all).
 
-    `id` was made where it was ticked, and counts once. `age` is how long ago that was; phones' own
-    clocks are not believed.
+    `id` was made where it was ticked, and counts once. `made_at` is when that was, as a phone
+    reckons it by our clock; without it, now. It is never believed to be later than the arrival.
     """
 
     id: UUID
     seat_id: UUID
     present: Minutes | None
-    age: timedelta = timedelta()
+    made_at: datetime | None = None
     how: How = How.LIST
 
 
@@ -201,7 +201,7 @@ async def _there(conn: AsyncConnection, room: Room, ids: Collection[UUID]) -> se
 
 
 def _row(room: Room, change: NewTick, by: UUID | None, now: Moment) -> dict[str, Any]:
-    age = min(max(change.age, timedelta()), _OLDEST)
+    made_at = min(change.made_at or now.at, now.at)
     return {
         "community_id": room.community_id,
         "id": change.id,
@@ -209,7 +209,7 @@ def _row(room: Room, change: NewTick, by: UUID | None, now: Moment) -> dict[str,
         "seat_id": change.seat_id,
         "present": change.present,
         "how": change.how.value,
-        "made_at": now.at - age,
+        "made_at": max(made_at, now.at - _OLDEST),
         "at": now.at,
         "member_id": by,
     }

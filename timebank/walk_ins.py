@@ -239,7 +239,7 @@ async def _join(
             uuid5(guest.id, f"joined:{own}"),
             own,
             guest.present,
-            now.at - guest.ticked_at,
+            guest.ticked_at,
             How(guest.ticked_how),
         )
         await ticks.keep(conn, room, [tick], by=by, now=now)

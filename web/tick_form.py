@@ -6,7 +6,7 @@ somebody else ticked meanwhile is not taken back by saving a page from before.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
 from ledger import ZERO, Minutes
@@ -15,6 +15,8 @@ from timebank.carrying import Carries
 from timebank.rooms import Room
 from timebank.ticks import How, NewTick
 from web.forms import Form
+
+_LAST = 10**14  # milliseconds; the year 5138
 
 
 def changes(roll: Roll, form: Form, how: How) -> list[NewTick]:
@@ -33,9 +35,14 @@ def changes(roll: Roll, form: Form, how: How) -> list[NewTick]:
         id = form.id(f"tick-{row.seat_id}", required=False)
         if id is None:
             id = uuid5(sheet_id or row.seat_id, f"{row.seat_id}:{said}")
-        age = form.number(f"age-{row.seat_id}", 0, 10**12, required=False) or 0
-        found.append(NewTick(id, row.seat_id, present, timedelta(milliseconds=age), how))
+        made = form.number(f"made-{row.seat_id}", 0, _LAST, required=False)
+        found.append(NewTick(id, row.seat_id, present, _moment(made), how))
     return found
+
+
+def _moment(made: int | None) -> datetime | None:
+    """When a script says a tick was made: milliseconds since 1970, by our clock."""
+    return None if made is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=made)
 
 
 def _present(

@@ -5,6 +5,7 @@ They are written into the tables directly, as they are once somebody has planned
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -206,7 +207,7 @@ class Evening:
     ) -> Outcome:
         """Tick somebody: the whole time unless said otherwise."""
         present = None if minutes is None else Minutes(minutes)
-        change = NewTick(id or now.new_id(), self.seats[name], present, age)
+        change = NewTick(id or now.new_id(), self.seats[name], present, now.at - age)
         async with self.place.db.write(self.place.id) as conn:
             found = await ticks.tick(
                 conn, self.place.id, self.id, [change], by=(by or self.place.ana).id, now=now
@@ -309,7 +310,7 @@ class Evening:
 
 
 async def an_evening(
-    place: MillRoad, *, carries: dict[str, tuple[str, ...]] | None = None, **facts: Any
+    place: MillRoad, *, carries: Mapping[str, Sequence[str]] | None = None, **facts: Any
 ) -> Evening:
     """Ana made it; she, Bert, Inés, Jo (a guest) and the roles of `carries` are expected."""
     async with place.db.write(place.id) as conn:

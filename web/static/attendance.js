@@ -3,8 +3,9 @@
    Without this file the list is a form that is saved as a whole. With it, each tick is sent by
    itself, as that form with one row. It is kept on the phone until the server has said yes, and
    sent again when the network is back or the page is opened again. Every tick has an id, so that
-   it counts once however often it is sent, and says how long ago it was made, so that of two phones
-   the later tick stands. */
+   it counts once however often it is sent, and says when it was made, so that of two phones the
+   later tick stands. That is reckoned by the server's clock, from what it was when this page came:
+   how long a tick is under way changes nothing. */
 
 "use strict";
 
@@ -18,6 +19,7 @@
   const say = form.dataset;
   const whole = Number(say.whole);
   const key = `ticks ${location.pathname}`;
+  const ahead = Date.parse(say.now) - Date.now(); // of our server's clock
   let since = say.now, busy = false, wait = 2000, timer = 0, trouble = "";
 
   // ── What is kept on the phone ────────────────────────────────────────────────────────────────
@@ -33,6 +35,11 @@
 
   function change(id, how) { // another tab may have changed the rest meanwhile
     keep(kept().map((one) => (one.id === id ? how(one) : one)).filter(Boolean));
+  }
+
+  function madeNow() { // never before an earlier tick of this phone
+    const latest = Math.max(0, ...kept().map((one) => one.made));
+    return Math.max(Date.now() + ahead, latest + 1);
   }
 
   function newId() { // randomUUID is not there on a page without TLS
@@ -113,7 +120,7 @@
     show(row);
     keep([...kept(), {
       id: newId(), seat: row.dataset.seat, name: row.dataset.name, came: box(row).checked,
-      minutes: time(row).value.trim(), made: Date.now(),
+      minutes: time(row).value.trim(), made: madeNow(),
     }]);
     send();
   }
@@ -179,7 +186,7 @@
       const name = adding.elements.name.value.trim();
       if (!name) return; // the server says what is missing
       event.preventDefault();
-      const one = { id: newId(), seat: newId(), name, add: true, made: Date.now() };
+      const one = { id: newId(), seat: newId(), name, add: true, made: madeNow() };
       keep([...kept(), one]);
       standIn(one);
       adding.elements.name.value = "";
@@ -202,7 +209,7 @@
     fields.append(`minutes-${one.seat}`, one.minutes);
     fields.append(`was-${one.seat}`, one.came ? "" : "1"); // always a change: the tick itself decides
     fields.append(`tick-${one.seat}`, one.id);
-    fields.append(`age-${one.seat}`, String(Math.max(0, Date.now() - one.made)));
+    fields.append(`made-${one.seat}`, String(Math.round(one.made)));
     return fields;
   }
 
