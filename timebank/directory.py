@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -112,6 +112,25 @@ async def resolve(conn: AsyncConnection, community: UUID, text: str) -> list[Cho
     if len(exact) == 1:
         return _labelled(exact)
     return _labelled(exact or rows)[:10]
+
+
+async def fitting(
+    conn: AsyncConnection, community: UUID, names: Iterable[str]
+) -> dict[str, tuple[Choice, ...]]:
+    """Whom each of these typed names can mean, at most ten each, in one query for all of them."""
+    keys = {name: fold(name) for name in names if fold(name)}
+    if not keys:
+        return {}
+    begins = [members.c.name_key.like(like(key)[1:], escape="\\") for key in keys.values()]
+    later = [members.c.name_key.like("% " + like(key)[1:], escape="\\") for key in keys.values()]
+    query = _choosable(community).where(or_(*begins, *later))
+    rows = (await conn.execute(query.order_by(members.c.name_key, members.c.id).limit(500))).all()
+    found = {}
+    for name, key in keys.items():
+        fit = [row for row in rows if f" {row.name_key}".find(f" {key}") >= 0]
+        exact = [row for row in fit if row.name_key == key]
+        found[name] = tuple(_labelled(exact or fit)[:10])
+    return found
 
 
 def _choosable(community: UUID) -> Select[Any]:

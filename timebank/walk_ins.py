@@ -8,7 +8,6 @@ with the place they have.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
@@ -157,13 +156,6 @@ def waits(community: UUID, *, terms: Terms, now: Moment) -> Select[Any]:  # noqa
         .where(seats.c.community_id == community, seats.c.to_confirm)
         .group_by(seats.c.gathering_id)
     )
-
-
-async def meant_by(
-    conn: AsyncConnection, community: UUID, names: Sequence[str]
-) -> dict[str, tuple[Choice, ...]]:
-    """Whom each of these names can mean; a query each, so for the few that wait only."""
-    return {name: tuple(await directory.resolve(conn, community, name)) for name in names}
 
 
 async def seat_of(

@@ -337,8 +337,8 @@ async def _list_page(request: Request, form: Form, *, status: int = 200) -> Resp
     async with read(request) as conn:
         roll = await _roll(request, conn)
         people = await directory.choices(conn, at.community.id)
-        meant = await walk_ins.meant_by(
-            conn, at.community.id, [row.name for row in roll.to_confirm[:20]]
+        meant = await directory.fitting(
+            conn, at.community.id, [row.name for row in roll.to_confirm]
         )
         posted = settled.standing(await settled.of_gathering(conn, at.community.id, roll.room.id))
     return page(

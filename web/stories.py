@@ -96,6 +96,8 @@ class Teller:
                 "headline": self.headline(entry)
             }
         mine = next((part for part in entry.parts if part.account_id == self.reader), None)
+        if entry.gathering_id is not None:
+            return self.headline(entry)
         if mine is None or entry.kind.is_gift or entry.recorded_by == self.reader:
             return self.headline(entry)
         gave = mine in entry.givers
@@ -114,7 +116,12 @@ class Teller:
         return _("%(recorder)s says you received %(minutes)s from %(others)s") % facts
 
     def mine(self, entry: Entry) -> Minutes:
-        """The minutes that touch the reader; all of them where the reader stands aside."""
+        """The minutes that touch the reader; all of them where the reader stands aside.
+
+        Of the hours of a gathering that still wait, all: whoever agrees to them agrees to all.
+        """
+        if entry.gathering_id is not None and entry.posted_at is None:
+            return entry.minutes
         own = [part.minutes for part in entry.parts if part.account_id == self.reader]
         return sum(own, ZERO) or entry.minutes
 
