@@ -73,6 +73,16 @@ def sentences(_: Gettext) -> dict[str, str]:
         "entry.declined": _("%(actor)s declined an entry"),
         "entry.kept": _("%(actor)s looked into an entry, and it stays"),
         "entry.reversed": _("%(actor)s undid an entry"),
+        "gathering.action": _("%(actor)s wrote down what somebody took on at a gathering"),
+        "gathering.action_done": _("%(actor)s ticked off what somebody took on at a gathering"),
+        "gathering.door": _("%(actor)s made a code for the door of a gathering"),
+        "gathering.list_closed": _("%(actor)s closed the list of a gathering"),
+        "gathering.list_opened": _("%(actor)s opened the list of a gathering again"),
+        "gathering.note": _("%(actor)s wrote a note about a gathering"),
+        "gathering.recognised": _("%(actor)s said who a name on a list is"),
+        "gathering.roles": _("%(actor)s wrote down who did what at a gathering"),
+        "gathering.settled": _("%(actor)s settled a gathering without moving hours"),
+        "gathering.struck": _("%(actor)s took a name off a list"),
         "invitation.accepted": _("%(actor)s accepted an invitation"),
         "invitation.made": _("%(actor)s invited somebody"),
         "invitation.steward": _("%(actor)s invited a steward"),
@@ -87,4 +97,10 @@ def sentences(_: Gettext) -> dict[str, str]:
         "member.resumed": _("%(actor)s resumed the membership of %(subject)s"),
         "member.role": _("%(actor)s gave %(subject)s the role of %(role)s"),
         "member.welcomed": _("%(actor)s welcomed %(subject)s"),
+        "settlement.sent": _("%(actor)s sent the hours of a gathering to approval"),
+        "settlement.vouched": _("%(actor)s was there and said that the hours are right"),
+        "story.forbidden": _("%(actor)s took back what may be done with their words"),
+        "story.told": _(
+            "%(actor)s wrote down words after a gathering, and what may be done with them"
+        ),
     }

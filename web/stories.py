@@ -96,9 +96,8 @@ class Teller:
                 "headline": self.headline(entry)
             }
         mine = next((part for part in entry.parts if part.account_id == self.reader), None)
-        if entry.gathering_id is not None:
-            return self.headline(entry)
-        if mine is None or entry.kind.is_gift or entry.recorded_by == self.reader:
+        told_as_it_is = entry.kind.is_gift or entry.gathering_id is not None
+        if mine is None or told_as_it_is or entry.recorded_by == self.reader:
             return self.headline(entry)
         gave = mine in entry.givers
         others = entry.receivers if gave else entry.givers
