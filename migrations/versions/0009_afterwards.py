@@ -216,6 +216,7 @@ def _tick() -> None:
         sa.PrimaryKeyConstraint("community_id", "id", name=op.f("pk_tick")),
         sqlite_strict=True,
     )
+    op.create_index("ix_tick_arrived", "tick", ["community_id", "gathering_id", "at"], unique=False)
     op.create_index("ix_tick_member", "tick", ["community_id", "member_id"], unique=False)
     op.create_index("ix_tick_seat", "tick", ["community_id", "seat_id", "made_at"], unique=False)
 

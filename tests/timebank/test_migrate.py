@@ -129,7 +129,20 @@ async def test_what_is_kept_cannot_be_changed_deleted_or_replaced(db: Database) 
         assert (await conn.execute(query)).scalar_one() == 1
 
 
-@pytest.mark.parametrize("table", ["audit", "agreement", "verification", "step"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "audit",
+        "agreement",
+        "verification",
+        "step",
+        "settlement",
+        "settlement_line",
+        "settlement_witness",
+        "tick",
+        "attendance_step",
+    ],
+)
 async def test_append_only_tables_have_their_guards(db: Database, table: str) -> None:
     query = (
         "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = :table"
@@ -139,8 +152,8 @@ async def test_append_only_tables_have_their_guards(db: Database, table: str) ->
     )
     async with db.read(EVERYWHERE) as conn:
         found = (await conn.execute(text(query), {"table": table})).scalar_one()
-    # No update, no delete, no replacing (SQLite) or truncating; and a step's words only erased.
-    assert found == (4 if table == "step" else 3)
+    # No update, no delete, no replacing (SQLite) or truncating; and people's words only erased.
+    assert found == (4 if table in ("step", "settlement", "attendance_step") else 3)
 
 
 async def test_a_steps_words_are_erased_and_not_rewritten(db: Database) -> None:
