@@ -131,6 +131,14 @@ async def roll(conn: AsyncConnection, room: Room) -> Roll:
     )
 
 
+async def names(conn: AsyncConnection, room: Room) -> int:
+    """How many stand on the list."""
+    query = select(func.count()).where(
+        seats.c.community_id == room.community_id, seats.c.gathering_id == room.id
+    )
+    return await conn.scalar(query) or 0
+
+
 async def was_there(conn: AsyncConnection, community: UUID, gathering: UUID, member: UUID) -> bool:
     """Whether this member was at a gathering."""
     present = await conn.scalar(

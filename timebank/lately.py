@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -36,12 +37,16 @@ class Next(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Lately:
-    """One gathering, how many came as far as we know, and what comes next."""
+    """One gathering, how many came as far as we know, and what comes next.
+
+    `unsure` counts the names on its list that somebody has to confirm.
+    """
 
     id: UUID
     title: str
     starts_at: datetime
     came: int
+    unsure: int
     next: Next
 
 
@@ -61,7 +66,19 @@ async def of(conn: AsyncConnection, community: UUID, *, by: UUID, now: Moment) -
     rows = await conn.execute(
         query.order_by(gatherings.c.starts_at.desc(), gatherings.c.id).limit(_MOST)
     )
-    return [Lately(row.id, row.title, row.starts_at, row.came, _next(row)) for row in rows]
+    return [_lately(row) for row in rows]
+
+
+async def described(
+    conn: AsyncConnection, community: UUID, ids: Collection[UUID]
+) -> dict[UUID, Lately]:
+    """These gatherings, for whoever lists what waits; who may see them is asked elsewhere."""
+    rows = await conn.execute(_all(community).where(gatherings.c.id.in_(ids)))
+    return {row.id: _lately(row) for row in rows}
+
+
+def _lately(row: Any) -> Lately:
+    return Lately(row.id, row.title, row.starts_at, row.came, row.unsure, _next(row))
 
 
 def _next(row: Any) -> Next:
@@ -80,6 +97,15 @@ def _all(community: UUID) -> Select[Any]:
             seats.c.community_id == community,
             seats.c.gathering_id == gatherings.c.id,
             seats.c.present > ZERO,
+        )
+        .scalar_subquery()
+    )
+    unsure = (
+        select(func.count())
+        .where(
+            seats.c.community_id == community,
+            seats.c.gathering_id == gatherings.c.id,
+            seats.c.to_confirm,
         )
         .scalar_subquery()
     )
@@ -112,6 +138,7 @@ def _all(community: UUID) -> Select[Any]:
         gatherings.c.starts_at,
         gatherings.c.state,
         came.label("came"),
+        unsure.label("unsure"),
         last_step.label("last_step"),
         waiting.label("waiting"),
     ).where(gatherings.c.community_id == community)

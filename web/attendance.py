@@ -274,7 +274,7 @@ async def _heard(
     since = _since(request.query_params.get("since"))
     stands: Iterable[ticks.Stands] = ()
     async with read(request) as conn:
-        people = len((await attendance.roll(conn, room)).rows)
+        people = await attendance.names(conn, room)
         if since is not None:
             stands = await ticks.arrived_since(conn, room.community_id, room.id, since - _OVERLAP)
     return JSONResponse(

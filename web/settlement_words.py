@@ -164,6 +164,11 @@ class PlanTeller:
 
     def _waits(self) -> tuple[str, str]:
         _ = self.tell.words.gettext
+        assert self.plan.waiting is not None, "only what waits is told here"
+        if self.plan.waiting.state is EntryState.RETURNED:
+            return _("A coordinator has a question about it."), _("Its entry has the question.")
+        if self.plan.waiting.state is EntryState.DISPUTED:
+            return _("Somebody says it is not right. Waits for a coordinator."), ""
         if self.sponsor:
             return _("Waits for %(name)s to agree.") % {"name": self.sponsor}, ""
         if self.all_gain:
