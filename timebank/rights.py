@@ -32,12 +32,15 @@ RIGHTS: Mapping[str, Rights] = {
     "category": _KEPT,
     "community": _KEPT,
     "duty": _FORGOTTEN,
+    "edge": _FORGOTTEN,
     "entry": _CHANGED,
     "entry_listing": _KEPT,
+    "feed": _FORGOTTEN,
     "format": _CHANGED,
     "gathering": _CHANGED,
     "gathering_host": _FORGOTTEN,
     "gathering_role": _FORGOTTEN,
+    "invited_organisation": _FORGOTTEN,
     "listing": _CHANGED,
     "listing_answer": _FORGOTTEN,
     "member": _CHANGED,
@@ -45,6 +48,7 @@ RIGHTS: Mapping[str, Rights] = {
     "outbox": _FORGOTTEN,
     "part": _FORGOTTEN,
     "person": _FORGOTTEN,
+    "reminder": _FORGOTTEN,
     "seat": _FORGOTTEN,
     "sector": _CHANGED,
     "series": _CHANGED,
@@ -56,6 +60,7 @@ RIGHTS: Mapping[str, Rights] = {
     "throttle": _FORGOTTEN,
     "token": _FORGOTTEN,
     "verification": _KEPT,
+    "whats_on": _CHANGED,
 }
 
 

@@ -6,14 +6,27 @@ import sqlalchemy as sa
 from alembic import op
 
 from ledger.sql.rights import new_table
-from ledger.sql.types import Count, Day, Flag, Id, Instant, Json, MinutesType, Words
+from ledger.sql.types import Count, Day, Flag, Hash, Id, Instant, Json, MinutesType, Words
 
 revision = "0008"
 down_revision = "0007"
 branch_labels = None
 depends_on = None
 
-_TABLES = ("format", "series", "gathering", "gathering_host", "gathering_role", "seat", "duty")
+_TABLES = (
+    "format",
+    "series",
+    "gathering",
+    "gathering_host",
+    "gathering_role",
+    "seat",
+    "duty",
+    "invited_organisation",
+    "reminder",
+    "feed",
+    "whats_on",
+    "edge",
+)
 
 
 def upgrade() -> None:
@@ -25,6 +38,11 @@ def upgrade() -> None:
     _gathering_role()
     _seat()
     _duty()
+    _invited_organisation()
+    _reminder()
+    _feed()
+    _whats_on()
+    _edge()
     for table in _TABLES:
         for statement in new_table(table, dialect=op.get_bind().dialect.name):
             op.execute(statement)
@@ -68,6 +86,7 @@ def _series() -> None:
         sa.Column("first_on", Day, nullable=False),
         sa.Column("at", Words, nullable=False),
         sa.Column("lasts", MinutesType, nullable=False),
+        sa.Column("plan", Json, server_default="{}", nullable=False),
         sa.Column("last_on", Day, nullable=True),
         sa.Column("made_by", Id, nullable=False),
         sa.Column("made_at", Instant, nullable=False),
@@ -112,6 +131,8 @@ def _gathering() -> None:
         sa.Column("made_by", Id, nullable=False),
         sa.Column("made_at", Instant, nullable=False),
         sa.Column("touched_at", Instant, nullable=False),
+        sa.Column("revision", Count, server_default="0", nullable=False),
+        sa.Column("parting", Words, server_default="", nullable=False),
         sa.CheckConstraint("title <> ''", name=op.f("ck_gathering_titled")),
         sa.CheckConstraint("capacity IS NULL OR capacity > 0", name=op.f("ck_gathering_capacity")),
         sa.CheckConstraint("ends_at > starts_at", name=op.f("ck_gathering_lasts")),
@@ -300,5 +321,107 @@ def _duty() -> None:
         sa.PrimaryKeyConstraint(
             "community_id", "gathering_id", "role_key", "seat_id", name=op.f("pk_duty")
         ),
+        sqlite_strict=True,
+    )
+
+
+def _invited_organisation() -> None:
+    op.create_table(
+        "invited_organisation",
+        sa.Column("community_id", Id, nullable=False),
+        sa.Column("gathering_id", Id, nullable=False),
+        sa.Column("organisation_id", Id, nullable=False),
+        sa.Column("invited_by", Id, nullable=False),
+        sa.Column("invited_at", Instant, nullable=False),
+        sa.Column("declined_at", Instant, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["community_id", "gathering_id"],
+            ["gathering.community_id", "gathering.id"],
+            name=op.f("fk_invited_organisation_community_id_gathering_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["community_id", "invited_by"],
+            ["member.community_id", "member.id"],
+            name=op.f("fk_invited_organisation_community_id_invited_by"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["community_id", "organisation_id"],
+            ["member.community_id", "member.id"],
+            name=op.f("fk_invited_organisation_community_id_organisation_id"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "community_id", "gathering_id", "organisation_id", name=op.f("pk_invited_organisation")
+        ),
+        sqlite_strict=True,
+    )
+
+
+def _reminder() -> None:
+    op.create_table(
+        "reminder",
+        sa.Column("community_id", Id, nullable=False),
+        sa.Column("gathering_id", Id, nullable=False),
+        sa.Column("kind", Words, nullable=False),
+        sa.Column("sent_at", Instant, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["community_id", "gathering_id"],
+            ["gathering.community_id", "gathering.id"],
+            name=op.f("fk_reminder_community_id_gathering_id"),
+        ),
+        sa.PrimaryKeyConstraint("community_id", "gathering_id", "kind", name=op.f("pk_reminder")),
+        sqlite_strict=True,
+    )
+
+
+def _feed() -> None:
+    op.create_table(
+        "feed",
+        sa.Column("community_id", Id, nullable=False),
+        sa.Column("member_id", Id, nullable=False),
+        sa.Column("token_hash", Hash, nullable=False),
+        sa.Column("made_at", Instant, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["community_id", "member_id"],
+            ["member.community_id", "member.id"],
+            name=op.f("fk_feed_community_id_member_id"),
+        ),
+        sa.PrimaryKeyConstraint("community_id", "member_id", name=op.f("pk_feed")),
+        sqlite_strict=True,
+    )
+    op.create_index("ix_feed_token", "feed", ["community_id", "token_hash"], unique=False)
+
+
+def _whats_on() -> None:
+    op.create_table(
+        "whats_on",
+        sa.Column("community_id", Id, nullable=False),
+        sa.Column("shown", Flag, nullable=False),
+        sa.Column("changed_by", Id, nullable=False),
+        sa.Column("changed_at", Instant, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["community_id", "changed_by"],
+            ["member.community_id", "member.id"],
+            name=op.f("fk_whats_on_community_id_changed_by"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["community_id"], ["community.id"], name=op.f("fk_whats_on_community_id")
+        ),
+        sa.PrimaryKeyConstraint("community_id", name=op.f("pk_whats_on")),
+        sqlite_strict=True,
+    )
+
+
+def _edge() -> None:
+    op.create_table(
+        "edge",
+        sa.Column("community_id", Id, nullable=False),
+        sa.Column("kind", Words, nullable=False),
+        sa.Column("place", Words, nullable=False),
+        sa.Column("members", Count, nullable=False),
+        sa.Column("counted_at", Instant, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["community_id"], ["community.id"], name=op.f("fk_edge_community_id")
+        ),
+        sa.PrimaryKeyConstraint("community_id", "kind", "place", name=op.f("pk_edge")),
         sqlite_strict=True,
     )
