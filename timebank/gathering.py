@@ -6,7 +6,7 @@ Planning is in `timebank.planning`, answers and room in `timebank.seats`, roles 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Minutes
+from timebank import audit
 from timebank.entry import Kind
 from timebank.errors import NotFound
 from timebank.gatherings import (
@@ -33,6 +34,7 @@ from timebank.gatherings import (
     seats,
 )
 from timebank.members import members
+from timebank.moment import Moment
 from timebank.roles import BuiltIn
 
 CARRIED = (DutyState.OFFERED, DutyState.AGREED)
@@ -496,3 +498,26 @@ async def _invited(
 def is_member(table: Any, id: Any, member: Any = members) -> Any:
     """Join members on the community of a table and one of its columns."""
     return and_(member.c.community_id == table.c.community_id, member.c.id == id)
+
+
+async def note(
+    conn: AsyncConnection,
+    found: Gathering,
+    action: str,
+    *,
+    by: UUID | None,
+    now: Moment,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Write an act about a gathering into the audit."""
+    await audit.write(
+        conn,
+        found.community_id,
+        actor=by,
+        action=action,
+        subject_kind="gathering",
+        subject=found.id,
+        facts=facts,
+        agreement_version=found.agreement_version,
+        now=now,
+    )
