@@ -295,11 +295,9 @@ async def edit_from(
     the one it has) the dates move on in their order, with everybody who signed up for them. A date
     after `last_on` is called off. Everyone is told once. Refuses as `planning.edit` does.
     """
+    series = await _lock_series_of(conn, community, id)
     _actor, this = await planning.at_hand(conn, community, id, by, "edit")
-    if this.series_id is None:
-        raise WrongState("alone", "edit")
     known = await planning.setting(conn, community)
-    series = await lock(conn, community, this.series_id)
     plan = plans.tidy(plan)
     plans.refuse_nonsense(plan, when, now.at, known.here.timezone)
     await planning.refuse_strangers(conn, community, plan)
@@ -330,6 +328,19 @@ async def edit_from(
     await _drop(conn, known, ended, by=by, now=now)
     await _make(conn, known, await lock(conn, community, series.id), now)
     await note(conn, this, "series.changed", by=by, now=now)
+
+
+async def _lock_series_of(conn: AsyncConnection, community: UUID, id: UUID) -> Series:
+    """The series of a gathering, locked before any of its dates, so that no two lock crosswise."""
+    query = select(gatherings.c.series_id).where(
+        gatherings.c.community_id == community, gatherings.c.id == id
+    )
+    row = (await conn.execute(query)).first()
+    if row is None:
+        raise NotFound("gathering")
+    if row.series_id is None:
+        raise WrongState("alone", "edit")
+    return await lock(conn, community, row.series_id)
 
 
 def _is_after(found: Gathering, last_on: date | None) -> bool:
@@ -458,11 +469,9 @@ async def end(
 
     Everyone who has a seat is told once, with a word why. Refuses as `planning.call_off` does.
     """
+    series = await _lock_series_of(conn, community, id)
     _actor, this = await planning.at_hand(conn, community, id, by, "call_off")
-    if this.series_id is None:
-        raise WrongState("alone", "end")
     known = await planning.setting(conn, community)
-    series = await lock(conn, community, this.series_id)
     await conn.execute(
         update(table)
         .where(table.c.community_id == community, table.c.id == series.id)
