@@ -172,12 +172,15 @@ def _columns(here: Community, plan: Plan, when: When) -> dict[str, Any]:
     }
 
 
-def _wanted(terms: Terms, plan: Plan) -> list[tuple[AgreedRole, int]]:
-    """Taking part, and the roles it needs, as far as the agreement has them; in its order."""
+def _wanted(terms: Terms, plan: Plan) -> list[tuple[int, AgreedRole, int]]:
+    """Taking part, and the roles it needs, as far as the agreement has them.
+
+    Each with its place there, and how many people it needs.
+    """
     needed = dict(plan.roles)
     return [
-        (role, needed.get(role.key, 0))
-        for role in terms.roles
+        (position, role, needed.get(role.key, 0))
+        for position, role in enumerate(terms.roles)
         if role.key in needed or role.key == BuiltIn.TAKE_PART
     ]
 
@@ -189,7 +192,7 @@ async def _put_hosts(conn: AsyncConnection, community: UUID, id: UUID, ids: Iter
 
 
 async def _put_roles(
-    conn: AsyncConnection, community: UUID, id: UUID, wanted: Iterable[tuple[AgreedRole, int]]
+    conn: AsyncConnection, community: UUID, id: UUID, wanted: Iterable[tuple[int, AgreedRole, int]]
 ) -> None:
     rows = [
         {
@@ -204,7 +207,7 @@ async def _put_roles(
             "wanted": number,
             "position": position,
         }
-        for position, (role, number) in enumerate(wanted)
+        for position, role, number in wanted
     ]
     if rows:
         await conn.execute(insert(gathering_roles), rows)
@@ -348,7 +351,7 @@ async def _change_roles(
                 update(table).where(of_it, table.c.key == role.key).values(wanted=number)
             )
     there = {role.key for role in before.roles}
-    new = [(role, n) for role, n in _wanted(known.terms, plan) if role.key not in there]
+    new = [one for one in _wanted(known.terms, plan) if one[1].key not in there]
     await _put_roles(conn, community, before.id, new)
 
 
