@@ -64,7 +64,7 @@ edges = Table(
     "edge",
     metadata,
     Column("community_id", Id, primary_key=True),
-    Column("kind", Words, primary_key=True),  # sector, organisation or area
+    Column("kind", Words, primary_key=True),  # sector, organisation or area; "": it was counted
     Column("place", Words, primary_key=True),  # the id, or the area's name
     Column("members", Count, nullable=False),  # how many know somebody there
     Column("counted_at", Instant, nullable=False),
@@ -224,10 +224,12 @@ async def count(db: Database, here: Community, *, now: Moment) -> None:
             for place in Place
             for row in await conn.execute(_who_knows(here, place, now))
         ]
+    # One row for nowhere says that it was counted, also where nobody knows anybody yet.
+    nowhere = {"kind": "", "place": "", "members": 0}
+    rows.append({"community_id": here.id, "counted_at": now.at, **nowhere})
     async with db.write(here.id) as conn:
         await conn.execute(delete(edges).where(edges.c.community_id == here.id))
-        if rows:
-            await conn.execute(insert(edges), rows)
+        await conn.execute(insert(edges), rows)
 
 
 def _who_knows(here: Community, kind: Place, now: Moment) -> Select[Any]:

@@ -100,11 +100,8 @@ async def test_what_changes_in_all_that_come_changes_there_and_nothing_else_does
     assert "tea" in [role.key for role in after[3].roles]  # Bert said he would
     # One mail to Dora, about the dates that have another time.
     letters = [one for one in await circle.letters() if one.to_address.startswith("dora")]
-    assert [one.subject for one in letters] == [
-        "It has moved: Tea and talk",
-        "It has moved: Tea and cake",
-    ]
-    assert letters[1].body.count("→ now") == 2
+    assert [one.subject for one in letters] == ["It has moved: Tea and cake"]
+    assert letters[0].body.count("→ now") == 2
     # Dates made later are like that, too.
     assert await series.make_ahead(here.db, now=at(days=40)) > 0
     last = (await dates(circle, id))[-1]
