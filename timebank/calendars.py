@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from icalendar import STATUS, Calendar, Event, vRecur
 
 from timebank.communities import Community
-from timebank.gathering import Gathering
+from timebank.gathering import Gathering, Seat
 from timebank.gatherings import Answer, State
 from timebank.i18n import translations
 from timebank.recurrence import moment
@@ -50,14 +50,13 @@ class Appointment:
 
 
 def appointment(
-    found: Gathering, *, language: str, address: str, member: UUID | None = None
+    found: Gathering, *, language: str, address: str, seat: Seat | None = None
 ) -> Appointment:
-    """One gathering. Where it meets online, and what somebody does, stands there for `member`.
+    """One gathering. Where it meets online, and what one does, stands there for who has a seat.
 
     `address` is its page.
     """
     _ = translations(language).gettext
-    seat = found.seat_of(member)
     comes = seat is not None and seat.answer in (Answer.YES, Answer.MAYBE)
     keys = {one.role_key for one in found.duties_of(seat.id) if one.carried} if seat else set()
     roles = [label(one.key, one.name, _) for one in found.roles if one.key in keys]

@@ -63,7 +63,8 @@ async def test_one_gathering_keeps_its_uid_and_its_hour_and_is_cancelled_when_ca
     assert event["STATUS"] == "CONFIRMED"
     assert "step-free, bus 55" in event["DESCRIPTION"]
     assert "meet.example.org" not in event["DESCRIPTION"]  # for those who come
-    own = await appointment(circle, id, member=place.bert.id)
+    seat = (await circle.get(id)).seat_of(place.bert.id)
+    own = await appointment(circle, id, seat=seat)
     _, (event,) = read(calendars.one(await here(circle), own))
     assert "What you do: Tea and cake" in event["DESCRIPTION"]
     assert "https://meet.example.org/x" in event["DESCRIPTION"]
