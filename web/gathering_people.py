@@ -40,6 +40,10 @@ MOST_NAMES = 8
 """So many lines for names the form of invitations has."""
 
 
+FIRST_GAPS = 3
+"""So many places from which nobody comes are shown without asking for more."""
+
+
 # ── Who comes ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -231,13 +235,15 @@ async def _invite_page(
         last_time = await inviting.last_time(conn, found)
         houses = await whence.houses(conn, at.community.id)
     there = {seat.member_id for seat in found.seats}
+    first = _first(gaps)
     return page(
         request,
         "gatherings/invite.html",
         status=status,
         form=form,
         found=found,
-        gaps=gaps,
+        edge_first=first,
+        edge_rest=[gap for gap in gaps if gap not in first],
         names=[
             one for one in names if one.kind is MemberKind.PERSON and one.account_id not in there
         ],
@@ -249,6 +255,15 @@ async def _invite_page(
         most_cards=inviting.MOST_CARDS,
         tell=Telling.to(request, at.community),
     )
+
+
+def _first(gaps: list[edge.Gap]) -> list[edge.Gap]:
+    """The few that are shown at once: sectors; without any, organisations, else areas."""
+    for place in edge.Place:
+        some = [gap for gap in gaps if gap.place is place]
+        if some:
+            return some[:FIRST_GAPS]
+    return []
 
 
 def _not_invited(houses: list[Member], found: Gathering) -> list[Member]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from starlette.requests import Request
 
@@ -26,6 +26,7 @@ from timebank.roles import AgreedRole, label
 from web.pages import language, now, words
 from web.stories import Gettext, Words
 
+_NEAR = timedelta(days=21)
 _YEAR_IS_CLEAR = 300
 """Within so many days nobody has to be told the year."""
 
@@ -70,8 +71,20 @@ class Telling:
             return format_span(begin, end, self.language, self.here.timezone)
         days = (first - self.today).days
         day = {0: _("Today"), 1: _("Tomorrow")}.get(days) or self.day(begin)
-        facts = {"day": day, "begin": self.clock(begin), "end": self.clock(end)}
-        return _("%(day)s, %(begin)s to %(end)s") % facts
+        return _("%(day)s, %(hours)s") % {"day": day, "hours": self.hours_of(begin, end)}
+
+    def hours_of(self, begin: datetime, end: datetime) -> str:
+        """`18:00 to 20:00`; with the days if it goes on past midnight."""
+        _ = self.words.gettext
+        first, last = (local(one, self.here.timezone)[0] for one in (begin, end))
+        if first != last:
+            return format_span(begin, end, self.language, self.here.timezone)
+        facts = {"begin": self.clock(begin), "end": self.clock(end)}
+        return (_("%(begin)s to %(end)s") % facts).replace(" ", "\u00a0")  # stays on one line
+
+    def is_near(self, found: Gathering | Line) -> bool:
+        """Whether it is so near that what is missing has to be said."""
+        return found.starts_at - self.at < _NEAR
 
     def is_over(self, found: Gathering | Line) -> bool:
         """Whether it has ended."""
@@ -139,14 +152,7 @@ class Telling:
 
     def minutes(self, role: WantedRole | AgreedRole) -> str:
         """What was agreed for a role: `0:45 before, 0:30 after`."""
-        _ = self.words.gettext
-        before, after = format_minutes(role.before), format_minutes(role.after)
-        pieces = [
-            _("%(time)s before") % {"time": before} if role.before != ZERO else "",
-            _("while it lasts") if role.during else "",
-            _("%(time)s after") % {"time": after} if role.after != ZERO else "",
-        ]
-        return ", ".join(piece for piece in pieces if piece) or _("as long as it takes")
+        return minutes_of(role, self.words.gettext)
 
     def nobody_yet(self, free: Sequence[FreeRole | WantedRole]) -> str:
         """`Nobody yet for tea and cake.`; "" where nothing is missing."""
@@ -157,11 +163,12 @@ class Telling:
     # ── Who ──────────────────────────────────────────────────────────────────────────────────────
 
     def person(self, seat: Seat) -> str:
-        """A name, with who brought a guest: `Rosa, with Amina Yusuf`."""
-        if seat.member_id is None and seat.invited_by_name:
-            facts = {"guest": seat.name, "name": seat.invited_by_name}
-            return self.words.gettext("%(guest)s, with %(name)s") % facts
-        return seat.name
+        """A name, and where they come from: `Rosa (Shelter, with Amina Yusuf)`."""
+        _ = self.words.gettext
+        brought = seat.member_id is None and seat.invited_by_name
+        with_whom = _("with %(name)s") % {"name": seat.invited_by_name} if brought else ""
+        more = ", ".join(piece for piece in (seat.organisation, with_whom) if piece)
+        return f"{seat.name} ({more})" if more else seat.name
 
     def coming(self, found: Gathering) -> str:
         """`7 come, 2 maybe, 1 waits`."""
@@ -246,6 +253,17 @@ class Telling:
         if found.rule is Rule.SPONSORED and found.credits_taking_part:
             return said + " " + _("Taking part counts as well.")
         return said
+
+
+def minutes_of(role: WantedRole | AgreedRole, _: Gettext) -> str:
+    """What was agreed for a role: `0:45 before, 0:30 after`."""
+    before, after = format_minutes(role.before), format_minutes(role.after)
+    pieces = [
+        _("%(time)s before") % {"time": before} if role.before != ZERO else "",
+        _("while it lasts") if role.during else "",
+        _("%(time)s after") % {"time": after} if role.after != ZERO else "",
+    ]
+    return ", ".join(piece for piece in pieces if piece) or _("as long as it takes")
 
 
 def openness_label(openness: Openness, _: Gettext) -> str:

@@ -20,6 +20,7 @@ from timebank import (
     agreements,
     buddies,
     calendars,
+    directory,
     formats,
     gathering,
     planning,
@@ -200,6 +201,7 @@ async def show_page(request: Request, form: Form, *, status: int = 200) -> Respo
         helped = await _helped(conn, actor)
         whole, number, dates = await _series(conn, found)
         payer = await _payer(conn, found)
+        names = await directory.choices(conn, community.id) if at_hand.organises else []
     seat = found.seat_of(at.me.id)
     telling = Telling.to(request, community)
     mine = {house.id for house in found.invited} & actor.manages
@@ -219,6 +221,7 @@ async def show_page(request: Request, form: Form, *, status: int = 200) -> Respo
         number=number,
         dates=dates,
         payer=payer,
+        names=[one for one in names if one.kind is MemberKind.PERSON],
         organises=at_hand.organises,
         invites=at_hand.invites,
         acts=policy.may_act(at.me),

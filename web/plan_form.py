@@ -102,12 +102,13 @@ def read(form: Form, terms: Terms) -> Planned | None:
     day, at, lasts = form.day("day"), form.clock("at"), form.minutes("lasts")
     openness = form.choice("openness", Openness) or Openness.MEMBERS
     rule = form.choice("rule", Rule) or Rule.SPONSORED
+    place, link = _where(form)
     plan = Plan(
         title=form.text("title", limit=120),
         purpose=form.text("purpose", required=False, limit=300),
-        place=form.text("place", required=False, limit=200),
+        place=place,
         access=form.text("access", required=False, limit=500, lines=True),
-        link=_link(form.text("link", required=False, limit=500)),
+        link=link,
         area=form.text("area", required=False, limit=100),
         bring=form.text("bring", required=False, limit=300),
         capacity=form.number("capacity", 1, 10_000, required=False),
@@ -130,9 +131,15 @@ def read(form: Form, terms: Terms) -> Planned | None:
     return Planned(plan, When(day, at, lasts), every, last_on)
 
 
-def _link(typed: str) -> str:
-    """An address with the `https://` that nobody types."""
-    return f"https://{typed}" if typed and "://" not in typed and ":" not in typed else typed
+def _where(form: Form) -> tuple[str, str]:
+    """The place, and the link: also where somebody wrote the link as the place."""
+    place = form.text("place", required=False, limit=500)
+    link = form.text("link", required=False, limit=500)
+    if not link and plans.is_link(place):
+        return "", place
+    if link and ":" not in link:
+        link = f"https://{link}"  # which nobody types
+    return place, link
 
 
 def _hosts(form: Form) -> tuple[UUID, ...]:
