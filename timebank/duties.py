@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, delete, insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from timebank import acting, communities, gathering_mails, members, policy, seats
+from timebank import communities, gathering_mails, members, policy, seats
 from timebank import gathering as gathering_values
 from timebank.acting import Actor
 from timebank.errors import BadInput, Forbidden, NotFound, NotTakingPart, RoleTaken, WrongState
@@ -212,11 +212,14 @@ async def reply(
     By themselves, or who may answer for them. The one who asked is told. Refuses with `RoleTaken`
     when others were quicker.
     """
-    _actor, found = await seats.at_hand(conn, community, id, by)
+    actor, found = await seats.at_hand(conn, community, id, by)
     seats.refuse_closed(found, now)
     seat, duty = _seat(found, seat_id), found.duty(key, seat_id)
     if duty is None or seat.member_id is None:
         raise NotFound("duty")
+    who = await members.get(conn, community, seat.member_id)
+    if not policy.may_answer_for(actor.member, who, found, actor.acts_for):
+        raise Forbidden("reply")
     if duty.state is not DutyState.ASKED:
         raise WrongState(duty.state.value, "reply")
     here = await communities.by_id(conn, community)
@@ -224,10 +227,6 @@ async def reply(
     if agrees:
         await offer(conn, community, id, key, member=seat.member_id, by=by, now=now)
     else:
-        actor = await acting.one(conn, community, by)
-        who = await members.get(conn, community, seat.member_id)
-        if not policy.may_answer_for(actor.member, who, found, actor.acts_for):
-            raise Forbidden("reply")
         await _move(conn, found, key, seat_id, DutyState.DECLINED, now)
         facts = {"role": key, "member": str(seat.member_id)}
         await note(conn, found, "gathering.declined", by=by, now=now, facts=facts)

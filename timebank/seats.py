@@ -182,11 +182,16 @@ async def bring(
 
 
 def refuse_no_inviter(actor: Actor, found: Gathering, organisation: UUID | None = None) -> None:
-    """Raise `Forbidden` unless they may put others on the list, or name who comes from there."""
-    names = {one.id for one in found.invited} & actor.manages
-    if organisation is not None and organisation in names and policy.may_act(actor.member):
-        return
-    if not policy.may_invite_to(actor.member, found, actor.acts_for):
+    """Raise `Forbidden` unless they may put others on the list.
+
+    In the name of an organisation that was invited, those who keep its account do, and nobody else.
+    """
+    if organisation is not None:
+        sends = {one.id for one in found.invited} & actor.manages
+        allowed = organisation in sends and policy.may_act(actor.member)
+    else:
+        allowed = policy.may_invite_to(actor.member, found, actor.acts_for)
+    if not allowed:
         raise Forbidden("invite")
 
 

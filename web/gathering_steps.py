@@ -63,7 +63,7 @@ async def offer(request: Request) -> Response:
     """I will."""
     at, _ = here(request), gettext(request)
     form = Form(await request.form())
-    key = form.text("role", limit=100)
+    key = form.text("duty", limit=100)
     member = form.id("for", required=False)
 
     async def step(conn: AsyncConnection, id: UUID) -> None:
@@ -78,7 +78,7 @@ async def release(request: Request) -> Response:
     """I cannot after all; or an organiser takes it back."""
     at, _ = here(request), gettext(request)
     form = Form(await request.form())
-    key, seat = form.text("role", limit=100), form.id("seat")
+    key, seat = form.text("duty", limit=100), form.id("seat")
 
     async def step(conn: AsyncConnection, id: UUID) -> None:
         assert seat is not None, "the form is in order"
@@ -91,9 +91,9 @@ async def ask(request: Request) -> Response:
     """Would you?"""
     at, _ = here(request), gettext(request)
     form = Form(await request.form())
-    key = form.text("role", limit=100)
+    key = form.text("duty", limit=100)
     words = form.text("words", required=False, limit=1000, lines=True)
-    who = await the_one(request, form, "name")
+    who = await the_one(request, form, "who")
 
     async def step(conn: AsyncConnection, id: UUID) -> None:
         assert who is not None, "the form is in order"
@@ -109,7 +109,7 @@ async def reply(request: Request) -> Response:
     """Yes, I will; or no, not this time."""
     at, _ = here(request), gettext(request)
     form = Form(await request.form())
-    key, seat = form.text("role", limit=100), form.id("seat")
+    key, seat = form.text("duty", limit=100), form.id("seat")
     agrees = form.raw("agrees") == "yes"
 
     async def step(conn: AsyncConnection, id: UUID) -> None:
@@ -126,7 +126,7 @@ async def take_up(request: Request) -> Response:
     """Yes please: who offered to lead it organises it, too."""
     at, _ = here(request), gettext(request)
     form = Form(await request.form())
-    key, seat = form.text("role", limit=100), form.id("seat")
+    key, seat = form.text("duty", limit=100), form.id("seat")
 
     async def step(conn: AsyncConnection, id: UUID) -> None:
         assert seat is not None, "the form is in order"
@@ -139,7 +139,7 @@ async def nobody_from(request: Request) -> Response:
     """An account manager: nobody of us, this time."""
     at, _ = here(request), gettext(request)
     form = Form(await request.form())
-    house = form.id("organisation")
+    house = form.id("house")
 
     async def step(conn: AsyncConnection, id: UUID) -> None:
         assert house is not None, "the form is in order"

@@ -331,7 +331,7 @@ async def create(request: Request) -> Response:
     """Plan it, once: the form brought the id it will have."""
     at, _ = here(request), gettext(request)
     form = Form(await request.form())
-    id = form.id("id") or now(request).new_id()
+    id = form.id("id", required=False) or now(request).new_id()
     async with read(request) as conn:
         terms = (await agreements.current(conn, at.community.id)).terms
     planned = plan_form.read(form, terms)

@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import time
 from pathlib import Path
 from uuid import UUID
 
@@ -28,13 +29,29 @@ from starlette.routing import Route
 from ledger import Minutes
 from ledger.sql import metadata
 from tests.timebank.factories import START, a_community, a_member
-from timebank import buddies, invitations, members, migrate, posting, recording, sessions
+from timebank import (
+    buddies,
+    duties,
+    feeds,
+    formats,
+    invitations,
+    inviting,
+    members,
+    migrate,
+    planning,
+    posting,
+    recording,
+    seats,
+    sessions,
+)
 from timebank.communities import Community
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
 from timebank.entry import Kind, NewEntry, Share
+from timebank.gatherings import Openness
 from timebank.members import Member, MemberKind, Role, Status
 from timebank.moment import Moment
+from timebank.plan import Plan, When
 from timebank.posting import Approve
 from web.app import create_app
 
@@ -68,6 +85,19 @@ FORM = {
     "minutes": "1:00",
     "day": "2026-05-04",
     "other": "ALPHA Receiver",
+    "title": "New Title",
+    "at": "18:00",
+    "lasts": "2:00",
+    "place": "The hall",
+    "openness": "members",
+    "rule": "sponsored",
+    "answer": "yes",
+    "duty": "tea",
+    "agrees": "yes",
+    "who": "ALPHA Receiver",
+    "name-0": "ALPHA Receiver",
+    "blank": "2",
+    "shown": "1",
 }
 
 
@@ -79,6 +109,7 @@ class World:
     cookies: dict[str, str] = field(default_factory=dict)
     members: dict[str, UUID] = field(default_factory=dict)
     things: dict[str, dict[str, str]] = field(default_factory=dict)
+    form: dict[str, str] = field(default_factory=dict)  # fields that name things of this world
 
 
 async def _someone(
@@ -221,6 +252,51 @@ async def _things(
         "invitations": {"member's": invited, "elsewhere": invited_there},
         "buddies": {"member's": str(row), "elsewhere": str(foreign_row)},
     }
+    await _gatherings(db, world, alpha, beta, house)
+
+
+async def _gatherings(
+    db: Database, world: World, alpha: Community, beta: Community, house: Member
+) -> None:
+    """One for members, one by invitation, one for everybody, and one elsewhere.
+
+    The member has planned the first, offers the tea at both, and is invited to the second. What
+    everybody may read has no canary.
+    """
+    who, evening = world.members, When(NOW.at.date(), time(20), Minutes(120))
+    tea = (("tea", 1),)
+
+    async def plan(conn: object, place: Community, by: str, canary: str, **more: object) -> UUID:
+        details = {"purpose": f"{canary} purpose", "place": f"{canary} hall", "bring": canary}
+        planned = Plan(f"{canary} tea", roles=tea, **(details | more))  # type: ignore[arg-type]
+        return await planning.make(conn, place.id, planned, evening, by=who[by], now=NOW)  # type: ignore[arg-type]
+
+    async with db.write(EVERYWHERE) as conn:
+        members_ = await plan(conn, alpha, "member", "ALPHA", link="https://ALPHA.example.org")
+        invited = await plan(conn, alpha, "coordinator", "ALPHA", openness=Openness.INVITED)
+        open_ = Plan("Open tea", place="The green", openness=Openness.PUBLIC, roles=tea)
+        public = await planning.make(conn, alpha.id, open_, evening, by=who["member"], now=NOW)
+        foreign = await plan(conn, beta, "stranger", "BETA", openness=Openness.PUBLIC)
+        member = who["member"]
+        seat = await duties.offer(conn, alpha.id, members_, "tea", by=member, now=NOW)
+        await inviting.several(conn, alpha.id, invited, [member], by=who["coordinator"], now=NOW)
+        await inviting.organisation(conn, alpha.id, members_, house.id, by=member, now=NOW)
+        await seats.bring(conn, alpha.id, members_, "ALPHA Guest", by=member, now=NOW)
+        await feeds.show(conn, alpha.id, True, by=who["coordinator"], now=NOW)
+        kinds = (await formats.of(conn, alpha.id))[0].id
+        foreign_kinds = (await formats.of(conn, beta.id))[0].id
+    world.things["gatherings"] = {
+        "for members": str(members_),
+        "by invitation": str(invited),
+        "elsewhere": str(foreign),
+    }
+    world.things["whats-on"] = {
+        "public": str(public),
+        "for members": str(members_),
+        "elsewhere": str(foreign),
+    }
+    world.things["formats"] = {"ours": str(kinds), "elsewhere": str(foreign_kinds)}
+    world.form |= {"seat": str(seat.id), "house": str(house.id)}
 
 
 async def _entry(
@@ -301,13 +377,15 @@ async def _client(settings: Settings) -> AsyncIterator[tuple[Starlette, httpx.As
     await database.stop()
 
 
-async def _ask(client: httpx.AsyncClient, question: Question, cookie: str | None) -> httpx.Response:
+async def _ask(
+    client: httpx.AsyncClient, question: Question, cookie: str | None, form: dict[str, str]
+) -> httpx.Response:
     client.cookies.clear()
     if cookie:
         client.cookies.set("session", cookie)
     if question.method == "GET":
         return await client.get(question.path)
-    return await client.request(question.method, question.path, data=FORM)
+    return await client.request(question.method, question.path, data=FORM | form)
 
 
 async def digest(db: Database) -> dict[str, list[str]]:
@@ -357,7 +435,7 @@ async def answers(
 async def _answer(
     client: httpx.AsyncClient, question: Question, actor: str, world: World, found: Answers
 ) -> int:
-    response = await _ask(client, question, world.cookies.get(actor))
+    response = await _ask(client, question, world.cookies.get(actor), world.form)
     found.setdefault((question.name, question.about), {})[actor] = response.status_code
     assert response.status_code < 500, f"{question} broke, asked by {actor}"
     _no_canary(actor, question, response)
