@@ -586,7 +586,7 @@ async def _organisers_look(
             _about(here, gathering, coming=str(len(gathering.coming)), calls=str(to_ring_up)),
             missing,
         ),
-        f"{_path(here, gathering)}/people",
+        f"/c/{here.slug}/seats/{gathering.id}",
     )
     await _to_members(
         conn, here, list(gathering.organisers), letter, names={}, besides=None, now=now

@@ -11,15 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from timebank import acting, agenda, calendars, communities, feeds, formats, gathering, policy
-from timebank.agenda import Choice, Line
-from timebank.gatherings import Answer
-from timebank.i18n import format_month, translations, weekdays
+from timebank import acting, agenda, feeds, formats, policy
+from timebank.agenda import Line
+from timebank.i18n import format_month, weekdays
 from timebank.recurrence import local, moment
 from web.attempt import attempt
 from web.forms import Form
 from web.gathering_words import Telling
-from web.gatherings import calendar_file, chosen, shown_query
+from web.gatherings import chosen, shown_query
 from web.pages import (
     gettext,
     here,
@@ -33,8 +32,6 @@ from web.pages import (
 )
 
 _MONTH = re.compile(r"(20[0-9]{2})-(0[1-9]|1[0-2])", re.ASCII)
-FEED_BACK = timedelta(days=90)
-MOST_IN_A_FEED = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +157,7 @@ async def renew_feed(request: Request) -> Response:
         return await feeds.renew(conn, at.community.id, by=at.me.id, now=now(request))
 
     token = await attempt(request, form, renew)
-    path = path_of(request, "calendar:feed", token=token or "")
+    path = path_of(request, "feed:show", token=token or "")
     return await _feed_page(request, f"{settings(request).base_url}{path}")
 
 
@@ -176,35 +173,3 @@ async def open_to_all(request: Request) -> Response:
     await attempt(request, form, do)
     said = _("Everybody can see what is on.") if shown else _("Only members see what is on.")
     return see_other(request, "calendar:ask_feed", said=said)
-
-
-async def feed(request: Request) -> Response:
-    """What a secret address opens: the gatherings its owner goes to, for their calendar program."""
-    token = str(request.path_params["token"])
-    async with read(request) as conn:
-        community = await communities.by_slug(conn, request.path_params["slug"])
-        owner = await feeds.open_(conn, community.id, token)
-        actor = await acting.one(conn, community.id, owner.member.id)
-        lines = await agenda.between(
-            conn,
-            actor,
-            now(request).at - FEED_BACK,
-            now(request).at + timedelta(days=400),
-            choice=Choice(mine=True),
-            limit=MOST_IN_A_FEED,
-        )
-        ids = [line.id for line in lines if line.answer in (Answer.YES, Answer.MAYBE)]
-        found = await gathering.load(conn, community.id, ids)
-    base = settings(request).base_url
-    events = [
-        calendars.appointment(
-            one,
-            language=owner.language,
-            address=f"{base}{path_of(request, 'gatherings:show', id=one.id)}",
-            seat=one.seat_of(owner.member.id),
-        )
-        for one in found
-    ]
-    name = translations(owner.language).gettext("{community}: where I go")
-    content = calendars.feed(community, name.format(community=community.name), events)
-    return calendar_file(content, "mine")

@@ -12,9 +12,9 @@ from timebank.guests import Personal
 from timebank.members import Status
 from timebank.roles import BuiltIn
 from timebank.seats import LONGEST_WORDS
+from web.at_gathering import calendar_file
 from web.forms import Form
 from web.gathering_words import Telling
-from web.gatherings import calendar_file
 from web.pages import (
     gettext,
     go_on,

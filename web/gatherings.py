@@ -6,7 +6,6 @@ Answers and roles are in `web.gathering_steps`, lists and invitations in `web.ga
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -38,6 +37,7 @@ from timebank.members import Member, MemberKind
 from timebank.series import Series
 from timebank.spreadsheet import Table
 from web import plan_form
+from web.at_gathering import appointment, calendar_file, opened
 from web.attempt import attempt
 from web.downloads import download, wanted
 from web.forms import Form
@@ -45,7 +45,6 @@ from web.gathering_words import Telling, every_choices, openness_choices, rule_c
 from web.pages import (
     gettext,
     here,
-    language,
     now,
     page,
     path_id,
@@ -58,35 +57,6 @@ from web.pages import (
 PAGE = 40
 LAST_TIMES = 3
 """So many of the latest gatherings are offered to be done again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A gathering that a page is about, and who asks."""
-
-    actor: Actor
-    found: Gathering
-
-    @property
-    def organises(self) -> bool:
-        """Whether they organise it."""
-        return policy.may_organise(self.actor.member, self.found, self.actor.manages)
-
-    @property
-    def invites(self) -> bool:
-        """Whether they may invite others to it."""
-        return policy.may_invite_to(self.actor.member, self.found, self.actor.acts_for)
-
-
-async def opened(request: Request, conn: AsyncConnection) -> Opened:
-    """The gathering in the path; `NotFound` if whoever asks may not see it."""
-    at = here(request)
-    id = path_id(request.path_params["id"])
-    actor = await acting.one(conn, at.community.id, at.me.id)
-    found = await gathering.get(conn, at.community.id, id)
-    if not policy.may_see_gathering(actor.member, found, actor.acts_for):
-        raise NotFound("gathering")
-    return Opened(actor, found)
 
 
 # ── What is coming ───────────────────────────────────────────────────────────────────────────────
@@ -534,21 +504,6 @@ async def as_series(request: Request) -> Response:
         coming = await gathering.load(conn, at.community.id, [one[0] for one in dates])
     events = [appointment(request, one) for one in coming]
     return calendar_file(calendars.series(at.community, whole, events), "series")
-
-
-def appointment(request: Request, found: Gathering) -> calendars.Appointment:
-    """A gathering as the reader's calendar shows it."""
-    at = here(request)
-    address = f"{settings(request).base_url}{path_of(request, 'gatherings:show', id=found.id)}"
-    return calendars.appointment(
-        found, language=language(request), address=address, seat=found.seat_of(at.me.id)
-    )
-
-
-def calendar_file(content: bytes, name: str) -> Response:
-    """A calendar file to keep."""
-    headers = {"Content-Disposition": f'attachment; filename="{name}.ics"'}
-    return Response(content, media_type=calendars.MEDIA_TYPE, headers=headers)
 
 
 Step = Callable[[AsyncConnection, UUID], Awaitable[object]]

@@ -18,8 +18,8 @@ from timebank.errors import NotFound
 from timebank.gathering import Gathering
 from timebank.gatherings import Openness
 from timebank.roles import BuiltIn
+from web.at_gathering import calendar_file
 from web.gathering_words import Telling
-from web.gatherings import calendar_file
 from web.pages import language, now, page, path_id, path_of, read, settings
 
 

@@ -37,7 +37,7 @@ NO_PAGES = {
     "gathering:as_event",
     "gatherings:as_event",
     "gatherings:as_series",
-    "calendar:feed",
+    "feed:show",
     "whats_on:feed",
     "whats_on:as_event",
     "my_data:download",
@@ -81,6 +81,8 @@ def _paths(world: World) -> dict[str, str]:
         if name.startswith("members:"):
             things["{id}"] = world.things["members"]["other"]
         noun = pattern.split("/")[3] if "{id}" in pattern else ""
+        if noun in ("seats", "inviting"):
+            noun = "gatherings"  # the id is that of the gathering
         if noun in ("gatherings", "whats-on", "formats"):
             things["{id}"] = next(iter(world.things[noun].values()))
         path = pattern

@@ -290,6 +290,8 @@ async def _gatherings(
         "by invitation": str(invited),
         "elsewhere": str(foreign),
     }
+    for noun in ("seats", "duties", "inviting"):  # the id is that of the gathering
+        world.things[noun] = world.things["gatherings"]
     world.things["whats-on"] = {
         "public": str(public),
         "for members": str(members_),

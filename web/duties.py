@@ -1,4 +1,4 @@
-"""What one does at a gathering: say whether one comes, offer a role, ask somebody, answer."""
+"""Roles at a gathering: offer to carry one, give it back, ask somebody, say yes or no."""
 
 from __future__ import annotations
 
@@ -8,55 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from timebank import duties, inviting, seats
-from timebank.gatherings import Answer
-from timebank.seats import AS_EVER, LONGEST_WORDS, Whence
+from timebank import duties
 from web.forms import Form
 from web.gatherings import take
 from web.name_field import the_one
 from web.pages import gettext, here, now
-
-
-async def answer(request: Request) -> Response:
-    """Yes, maybe or no, with a word; for oneself, or for somebody one answers for."""
-    at, _ = here(request), gettext(request)
-    form = Form(await request.form())
-    said = form.choice("answer", Answer)
-    words = form.text("words", required=False, limit=LONGEST_WORDS)
-    member = form.id("for", required=False)
-    whence = _whence(form)
-
-    async def step(conn: AsyncConnection, id: UUID) -> None:
-        assert said is not None, "the form is in order"
-        await seats.answer(
-            conn,
-            at.community.id,
-            id,
-            said,
-            words=words,
-            whence=whence,
-            member=member,
-            by=at.me.id,
-            now=now(request),
-        )
-
-    thanks = {
-        Answer.YES: _("Good that you come!"),
-        Answer.MAYBE: _("Noted. Come if you can."),
-        Answer.NO: _("Noted. Thank you for saying so."),
-    }
-    return await take(
-        request, form, step, thanks.get(said or Answer.NO, "") if not member else _("Noted.")
-    )
-
-
-def _whence(form: Form) -> Whence:
-    """Where somebody comes from: as ever where nobody was asked, a neighbour for "neighbour"."""
-    if not form.has("whence") or not form.raw("whence"):
-        return AS_EVER
-    if form.raw("whence") == "neighbour":
-        return None
-    return form.id("whence")
 
 
 async def offer(request: Request) -> Response:
@@ -133,16 +89,3 @@ async def take_up(request: Request) -> Response:
         await duties.take_up(conn, at.community.id, id, key, seat, by=at.me.id, now=now(request))
 
     return await take(request, form, step, _("You organise it together now."))
-
-
-async def nobody_from(request: Request) -> Response:
-    """An account manager: nobody of us, this time."""
-    at, _ = here(request), gettext(request)
-    form = Form(await request.form())
-    house = form.id("house")
-
-    async def step(conn: AsyncConnection, id: UUID) -> None:
-        assert house is not None, "the form is in order"
-        await inviting.nobody_from(conn, at.community.id, id, house, by=at.me.id, now=now(request))
-
-    return await take(request, form, step, _("Noted. Thank you for saying so."))
