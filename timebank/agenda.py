@@ -141,14 +141,14 @@ async def past(
 
 
 async def next_one(conn: AsyncConnection, actor: Actor, *, now: datetime) -> Line | None:
-    """The next gathering that takes place, for a home page."""
+    """The next gathering that takes place, for a home page: not how many come, nor who hosts."""
     wanted = [
         gatherings.c.ends_at > now,
         gatherings.c.starts_at > now - _LONGEST,
         gatherings.c.state == State.PLANNED.value,
     ]
     order = [gatherings.c.starts_at, gatherings.c.id]
-    found = await _lines(conn, actor, ALL, wanted, order, 1)
+    found = await _lines(conn, actor, ALL, wanted, order, 1, brief=True)
     return found[0] if found else None
 
 
@@ -187,6 +187,8 @@ async def _lines(
     wanted: list[ColumnElement[bool]],
     order: Sequence[ColumnElement[Any]],
     limit: int,
+    *,
+    brief: bool = False,
 ) -> list[Line]:
     community = actor.member.community_id
     asked = [*wanted, *_shown()]
@@ -198,7 +200,7 @@ async def _lines(
         asked.append(gatherings.c.area == choice.area)
     if choice.format_id is not None:
         asked.append(gatherings.c.format_id == choice.format_id)
-    return await _read(conn, community, actor.id, asked, order, limit)
+    return await _read(conn, community, actor.id, asked, order, limit, brief=brief)
 
 
 def _shown() -> list[ColumnElement[bool]]:
@@ -249,29 +251,18 @@ async def _read(
     wanted: list[ColumnElement[bool]],
     order: Sequence[ColumnElement[Any]],
     limit: int,
+    *,
+    brief: bool = False,
 ) -> list[Line]:
-    """The gatherings themselves, then how many come, what is free, and what is the reader's."""
-    table = gatherings
-    query = (
-        select(table, formats.c.name.label("format_name"))
-        .outerjoin(
-            formats,
-            and_(
-                formats.c.community_id == table.c.community_id,
-                formats.c.id == table.c.format_id,
-            ),
-        )
-        .where(table.c.community_id == community, *wanted)
-        .order_by(*order)
-        .limit(limit)
-    )
-    rows = (await conn.execute(query)).all()
+    """The gatherings with the reader's answer, then who comes, what is free, who hosts."""
+    rows = await _rows(conn, community, reader, wanted, order, limit)
     ids = [row.id for row in rows]
-    coming_to = await _coming(conn, community, ids)
+    if not ids:
+        return []
     free = await _free(conn, community, ids)
-    own = await _own(conn, community, ids, reader)
     roles = await _own_roles(conn, community, ids, reader)
-    hosted = await _hosted(conn, community, ids)
+    coming_to = {} if brief else await _coming(conn, community, ids)
+    hosted = {} if brief else await _hosted(conn, community, ids)
     return [
         Line(
             id=row.id,
@@ -292,14 +283,52 @@ async def _read(
             touched_at=row.touched_at,
             coming=coming_to.get(row.id, 0),
             free=tuple(free.get(row.id, ())),
-            answer=own[row.id][0] if row.id in own else None,
-            waiting=own[row.id][1] if row.id in own else False,
+            answer=Answer(row.own_answer) if row.own_answer else None,
+            waiting=bool(row.own_waiting),
             roles=tuple(role for role, carried in roles.get(row.id, ()) if carried),
             asked=tuple(role for role, carried in roles.get(row.id, ()) if not carried),
             hosts=tuple(hosted.get(row.id, ())),
         )
         for row in rows
     ]
+
+
+async def _rows(
+    conn: AsyncConnection,
+    community: UUID,
+    reader: UUID | None,
+    wanted: list[ColumnElement[bool]],
+    order: Sequence[ColumnElement[Any]],
+    limit: int,
+) -> Sequence[Any]:
+    table, own = gatherings, seats.alias("own")
+    query = (
+        select(
+            table,
+            formats.c.name.label("format_name"),
+            own.c.answer.label("own_answer"),
+            own.c.waiting.label("own_waiting"),
+        )
+        .outerjoin(
+            formats,
+            and_(
+                formats.c.community_id == table.c.community_id,
+                formats.c.id == table.c.format_id,
+            ),
+        )
+        .outerjoin(
+            own,
+            and_(
+                own.c.community_id == table.c.community_id,
+                own.c.gathering_id == table.c.id,
+                own.c.member_id == reader,
+            ),
+        )
+        .where(table.c.community_id == community, *wanted)
+        .order_by(*order)
+        .limit(limit)
+    )
+    return (await conn.execute(query)).all()
 
 
 async def _coming(conn: AsyncConnection, community: UUID, ids: Collection[UUID]) -> dict[UUID, int]:
@@ -343,21 +372,6 @@ async def _free(
     for row in await conn.execute(query):
         found.setdefault(row.gathering_id, []).append(FreeRole(row.key, row.name))
     return found
-
-
-async def _own(
-    conn: AsyncConnection, community: UUID, ids: Collection[UUID], reader: UUID | None
-) -> dict[UUID, tuple[Answer, bool]]:
-    if reader is None:
-        return {}
-    query = select(seats.c.gathering_id, seats.c.answer, seats.c.waiting).where(
-        seats.c.community_id == community,
-        seats.c.member_id == reader,
-        seats.c.gathering_id.in_(ids),
-    )
-    return {
-        row.gathering_id: (Answer(row.answer), row.waiting) for row in await conn.execute(query)
-    }
 
 
 async def _own_roles(
