@@ -173,7 +173,7 @@ async def test_the_list_is_all_or_mine_by_area_and_kind_and_a_table(town: Town) 
     assert "Tea and cake" in table.text
     xlsx = await town.get("Jorge", "gatherings/", **{"as": "xlsx"})
     assert xlsx.content[:2] == b"PK"
-    town.later += timedelta(days=30)
+    town.later += timedelta(days=20)
     assert "Nothing is planned" in (await town.get("Jorge", "gatherings/")).text
     assert "you said yes" in (await town.get("Jorge", "gatherings/", show="past")).text
 
