@@ -18,7 +18,7 @@ from timebank.recurrence import local, moment
 from web.attempt import attempt
 from web.forms import Form
 from web.gathering_words import Telling
-from web.gatherings import chosen, shown_query
+from web.gatherings import chosen, narrowed, shown_query
 from web.pages import (
     gettext,
     here,
@@ -74,6 +74,7 @@ async def show(request: Request) -> Response:
         areas=areas,
         kinds=kinds,
         query=shown_query(choice),
+        narrowed=narrowed,
         tell=Telling.to(request, at.community),
         may_plan=policy.may_plan(at.me),
     )

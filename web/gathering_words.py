@@ -150,6 +150,11 @@ class Telling:
         """Several, as a phrase: `Tea and cake, Notes`."""
         return ", ".join(self.role(one) for one in some)
 
+    def carried(self, found: Gathering, seat: Seat) -> str:
+        """The roles somebody carries, as a phrase."""
+        keys = {duty.role_key for duty in found.duties_of(seat.id) if duty.carried}
+        return self.roles([role for role in found.roles if role.key in keys])
+
     def minutes(self, role: WantedRole | AgreedRole) -> str:
         """What was agreed for a role: `0:45 before, 0:30 after`."""
         return minutes_of(role, self.words.gettext)

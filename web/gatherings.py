@@ -29,6 +29,7 @@ from timebank import (
     whence,
 )
 from timebank.acting import Actor
+from timebank.affiliations import Hat
 from timebank.agenda import Choice, Line
 from timebank.errors import Forbidden, NotFound
 from timebank.gathering import Gathering
@@ -53,6 +54,7 @@ from web.pages import (
     see_other,
     settings,
 )
+from web.stories import Gettext
 
 PAGE = 40
 LAST_TIMES = 3
@@ -97,6 +99,7 @@ async def index(request: Request) -> Response:
         tell=telling,
         may_plan=policy.may_plan(at.me),
         query=shown_query(choice),
+        narrowed=narrowed,
     )
 
 
@@ -111,11 +114,12 @@ def chosen(form: Form) -> Choice:
 
 def shown_query(choice: Choice) -> dict[str, str]:
     """A choice as it stands in an address."""
-    facts = {
-        "mine": "1" if choice.mine else "",
-        "area": choice.area,
-        "kind": str(choice.format_id or ""),
-    }
+    return narrowed(choice) | ({"mine": "1"} if choice.mine else {})
+
+
+def narrowed(choice: Choice) -> dict[str, str]:
+    """The area and the kind of a choice as they stand in an address."""
+    facts = {"area": choice.area, "kind": str(choice.format_id or "")}
     return {name: fact for name, fact in facts.items() if fact}
 
 
@@ -183,8 +187,8 @@ async def show_page(request: Request, form: Form, *, status: int = 200) -> Respo
         found=found,
         seat=seat,
         my_duties={duty.role_key: duty for duty in found.duties_of(seat.id)} if seat else {},
-        hats=hats,
-        helped=helped,
+        hats=_hat_options(hats, gettext(request)),
+        helped=[(one.id, one.name) for one in helped],
         asked_for=_asked_for(found, actor),
         houses=[house for house in found.invited if house.id in mine],
         whole=whole,
@@ -199,6 +203,16 @@ async def show_page(request: Request, form: Form, *, status: int = 200) -> Respo
         tell=telling,
         public=f"{settings(request).base_url}{path_of(request, 'whats_on:show', id=found.id)}",
     )
+
+
+def _hat_options(hats: list[Hat], _: Gettext) -> list[tuple[str, str]]:
+    """Where one may come from, to choose from; nothing for who has no choice."""
+    if not hats:
+        return []
+    return [
+        *((str(hat.organisation_id), hat.organisation) for hat in hats),
+        ("neighbour", _("here as a neighbour")),
+    ]
 
 
 async def _helped(conn: AsyncConnection, actor: Actor) -> list[Member]:

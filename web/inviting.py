@@ -86,7 +86,7 @@ async def _page(
         ],
         rows=range(MOST_NAMES),
         last_time=len(set(last_time) - there),
-        houses=_not_invited(houses, found),
+        houses=[(house.id, house.name) for house in _not_invited(houses, found)],
         guests=_my_guests(at_hand, at.me),
         made=made,
         most_cards=inviting.MOST_CARDS,
