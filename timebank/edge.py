@@ -7,7 +7,7 @@ past year; only these counts are kept, and small ones are shown as "some".
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -21,12 +21,10 @@ from sqlalchemy import (
     Table,
     and_,
     delete,
-    exists,
     func,
     insert,
     or_,
     select,
-    union,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -50,6 +48,7 @@ SMALLEST = 3
 """Fewer people than this are "some of us"."""
 _AS_FAR_BACK = timedelta(days=365)
 _COUNTED_EVERY = timedelta(days=1)
+_AT_A_TIME = 1000  # rows that are looked at before others have their turn
 
 
 class Place(StrEnum):
@@ -213,132 +212,134 @@ async def count(db: Database, here: Community, *, now: Moment) -> None:
     Counting only reads, however long it takes; what it found is written in a moment.
     """
     async with db.read(here.id) as conn:
-        rows = [
-            {
-                "community_id": here.id,
-                "kind": place.value,
-                "place": str(row.place),
-                "members": row.number,
-                "counted_at": now.at,
-            }
-            for place in Place
-            for row in await conn.execute(_who_knows(here, place, now))
-        ]
+        counting = Counting(await _whence(conn, here, now))
+        for together in (_in_entries(here.id, now), _in_gatherings(here.id, now)):
+            await _count_those(conn, together, counting)
+    rows = [
+        {"kind": place.value, "place": of, "members": number}
+        for (place, of), number in counting.numbers().items()
+    ]
     # One row for nowhere says that it was counted, also where nobody knows anybody yet.
-    nowhere = {"kind": "", "place": "", "members": 0}
-    rows.append({"community_id": here.id, "counted_at": now.at, **nowhere})
+    rows.append({"kind": "", "place": "", "members": 0})
+    shared = {"community_id": here.id, "counted_at": now.at}
     async with db.write(here.id) as conn:
         await conn.execute(delete(edges).where(edges.c.community_id == here.id))
-        await conn.execute(insert(edges), rows)
+        await conn.execute(insert(edges), [shared | row for row in rows])
 
 
-def _who_knows(here: Community, kind: Place, now: Moment) -> Select[Any]:
-    """For each place, how many who are not from there had something in common with who is.
+Key = tuple[Place, str]
+"""A place: its kind, and its id or name."""
 
-    From an entry or a gathering one goes to the places that were in it, and from these to everyone
-    in it: so the work grows with what happened, and not with its square.
+
+class Counting:
+    """Who of these people knows somebody from where. The work grows with what happened only.
+
+    `whence` says of every person who counts from which places they are. People and places go by
+    small numbers in here: there may be hundreds of thousands of meetings.
     """
-    there = _there(here, kind, now).cte("there")
-    met = union(_by_entries(here.id, there, now), _by_gatherings(here.id, there, now)).subquery()
-    from_there = exists().where(there.c.member_id == met.c.member_id, there.c.place == met.c.place)
-    return (
-        select(met.c.place, func.count(met.c.member_id.distinct()).label("number"))
-        .join(members, and_(members.c.id == met.c.member_id, *_people(here.id)))
-        .where(~from_there)
-        .group_by(met.c.place)
-    )
+
+    def __init__(self, whence: Mapping[UUID, Collection[Key]]) -> None:
+        self._places = list({place for places in whence.values() for place in places})
+        number_of = {place: number for number, place in enumerate(self._places)}
+        self._number = {id: number for number, id in enumerate(whence)}
+        self._from = [frozenset(number_of[place] for place in places) for places in whence.values()]
+        self._know: list[set[int]] = [set() for _ in self._places]
+
+    def met(self, ids: Iterable[UUID]) -> None:
+        """These were in one entry, or in one room."""
+        people = [number for id in ids if (number := self._number.get(id)) is not None]
+        if len(people) < 2:
+            return
+        for place in frozenset().union(*(self._from[one] for one in people)):
+            self._know[place].update(one for one in people if place not in self._from[one])
+
+    def numbers(self) -> dict[Key, int]:
+        """How many know somebody in each place, without those who are from there."""
+        return {place: len(ids) for place, ids in zip(self._places, self._know, strict=True) if ids}
 
 
-def _there(here: Community, kind: Place, now: Moment) -> Select[Any]:
-    """Who is from which place today."""
-    if kind is Place.AREA:
-        return select(members.c.id.label("member_id"), members.c.area.label("place")).where(
-            *_people(here.id), members.c.area != ""
-        )
-    today = now.day_in(here.timezone)
-    worn = and_(
-        affiliations.c.community_id == here.id,
-        affiliations.c.organisation_id.is_not(None),
-        affiliations.c.since <= today,
-        or_(affiliations.c.until.is_(None), affiliations.c.until >= today),
-    )
-    if kind is Place.ORGANISATION:
-        return select(
-            affiliations.c.member_id, affiliations.c.organisation_id.label("place")
-        ).where(worn)
+async def _count_those(conn: AsyncConnection, together: Select[Any], counting: Counting) -> None:
+    """Count everyone who stands under the same `what`, a picture of some rows at a time."""
+    what, ids = None, list[UUID]()
+    result = await conn.stream(together)
+    async for rows in result.partitions(_AT_A_TIME):
+        for row in rows:
+            if row.what != what:
+                counting.met(ids)
+                what, ids = row.what, []
+            ids.append(row.who)
+    counting.met(ids)
+
+
+def _in_entries(community: UUID, now: Moment) -> Select[Any]:
+    """Who stood in which entry. Gifts of hours bring nobody together."""
     return (
-        select(affiliations.c.member_id, organisations.c.sector_id.label("place"))
+        select(parts.c.entry_id.label("what"), parts.c.account_id.label("who"))
         .join(
+            entries,
+            and_(entries.c.community_id == parts.c.community_id, entries.c.id == parts.c.entry_id),
+        )
+        .where(
+            entries.c.community_id == community,
+            entries.c.state == EntryState.APPROVED.value,
+            entries.c.occurred_on >= (now.at - _AS_FAR_BACK).date(),
+            entries.c.kind.not_in(("grant", "donation")),
+        )
+        .order_by(parts.c.entry_id)
+    )
+
+
+def _in_gatherings(community: UUID, now: Moment) -> Select[Any]:
+    """Who was in which room."""
+    return (
+        select(seats.c.gathering_id.label("what"), seats.c.member_id.label("who"))
+        .join(
+            gatherings,
+            and_(
+                gatherings.c.community_id == seats.c.community_id,
+                gatherings.c.id == seats.c.gathering_id,
+            ),
+        )
+        .where(
+            gatherings.c.community_id == community,
+            gatherings.c.starts_at >= now.at - _AS_FAR_BACK,
+            seats.c.present > ZERO,
+            seats.c.member_id.is_not(None),
+        )
+        .order_by(seats.c.gathering_id)
+    )
+
+
+async def _whence(
+    conn: AsyncConnection, here: Community, now: Moment
+) -> dict[UUID, frozenset[Key]]:
+    """From where every active person is today: organisations, their sectors, and an area."""
+    today = now.day_in(here.timezone)
+    found: dict[UUID, set[Key]] = {}
+    for row in await conn.execute(select(members.c.id, members.c.area).where(*_people(here.id))):
+        found[row.id] = {(Place.AREA, row.area)} if row.area else set()
+    hats = (
+        select(affiliations.c.member_id, affiliations.c.organisation_id, organisations.c.sector_id)
+        .outerjoin(
             organisations,
             and_(
                 organisations.c.community_id == affiliations.c.community_id,
                 organisations.c.id == affiliations.c.organisation_id,
             ),
         )
-        .where(worn, organisations.c.sector_id.is_not(None))
-    )
-
-
-def _by_entries(community: UUID, there: Any, now: Moment) -> Select[Any]:
-    """Who stood in an entry with somebody from a place. Gifts of hours bring nobody together."""
-    theirs, others = parts.alias("theirs"), parts.alias("others")
-    since = (now.at - _AS_FAR_BACK).date()
-    places = (
-        select(theirs.c.entry_id, there.c.place)
-        .join(there, there.c.member_id == theirs.c.account_id)
-        .join(
-            entries,
-            and_(
-                entries.c.community_id == theirs.c.community_id,
-                entries.c.id == theirs.c.entry_id,
-            ),
-        )
         .where(
-            theirs.c.community_id == community,
-            entries.c.state == EntryState.APPROVED.value,
-            entries.c.occurred_on >= since,
-            entries.c.kind.not_in(("grant", "donation")),
+            affiliations.c.community_id == here.id,
+            affiliations.c.organisation_id.is_not(None),
+            affiliations.c.since <= today,
+            or_(affiliations.c.until.is_(None), affiliations.c.until >= today),
         )
-        .distinct()
-        .subquery()
     )
-    return select(places.c.place, others.c.account_id.label("member_id")).join(
-        others, and_(others.c.community_id == community, others.c.entry_id == places.c.entry_id)
-    )
-
-
-def _by_gatherings(community: UUID, there: Any, now: Moment) -> Select[Any]:
-    """Who was in the room with somebody from a place."""
-    theirs, others = seats.alias("theirs"), seats.alias("others")
-    places = (
-        select(theirs.c.gathering_id, there.c.place)
-        .join(there, there.c.member_id == theirs.c.member_id)
-        .join(
-            gatherings,
-            and_(
-                gatherings.c.community_id == theirs.c.community_id,
-                gatherings.c.id == theirs.c.gathering_id,
-            ),
-        )
-        .where(
-            theirs.c.community_id == community,
-            theirs.c.present > ZERO,
-            gatherings.c.starts_at >= now.at - _AS_FAR_BACK,
-        )
-        .distinct()
-        .subquery()
-    )
-    return (
-        select(places.c.place, others.c.member_id)
-        .join(
-            others,
-            and_(
-                others.c.community_id == community,
-                others.c.gathering_id == places.c.gathering_id,
-            ),
-        )
-        .where(others.c.present > ZERO, others.c.member_id.is_not(None))
-    )
+    for hat in await conn.execute(hats):
+        if hat.member_id in found:
+            found[hat.member_id].add((Place.ORGANISATION, str(hat.organisation_id)))
+            if hat.sector_id is not None:
+                found[hat.member_id].add((Place.SECTOR, str(hat.sector_id)))
+    return {id: frozenset(places) for id, places in found.items()}
 
 
 def _people(community: UUID) -> tuple[Any, ...]:

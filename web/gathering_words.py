@@ -71,7 +71,8 @@ class Telling:
             return format_span(begin, end, self.language, self.here.timezone)
         days = (first - self.today).days
         day = {0: _("Today"), 1: _("Tomorrow")}.get(days) or self.day(begin)
-        return _("%(day)s, %(hours)s") % {"day": day, "hours": self.hours_of(begin, end)}
+        said = _("%(day)s, %(hours)s") % {"day": day, "hours": self.hours_of(begin, end)}
+        return said[:1].upper() + said[1:]
 
     def hours_of(self, begin: datetime, end: datetime) -> str:
         """`18:00 to 20:00`; with the days if it goes on past midnight."""

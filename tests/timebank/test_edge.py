@@ -7,10 +7,12 @@ one or two as a number; asking who reads.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import update
 
 from ledger import Minutes
@@ -112,9 +114,41 @@ async def test_a_place_is_named_until_somebody_from_there_comes(circle: Circle) 
     assert not {"culture", "The Library"} & set(await gaps(circle, id))
 
 
+IDS = [UUID(int=number) for number in range(6)]
+PLACES: list[edge.Key] = [(Place.AREA, "A"), (Place.AREA, "B"), (Place.SECTOR, "A")]
+whences = st.dictionaries(st.sampled_from(IDS), st.frozensets(st.sampled_from(PLACES)))
+meetings = st.lists(st.lists(st.sampled_from(IDS), unique=True, max_size=4), max_size=8)
+
+
+@given(whences, meetings)
+def test_counted_in_one_go_it_is_what_one_finds_asking_everybody(
+    whence: dict[UUID, frozenset[edge.Key]], met: list[list[UUID]]
+) -> None:
+    counting = edge.Counting(whence)
+    for ids in met:
+        counting.met(ids)
+    asked = {
+        place: sum(_knows(one, place, whence, met) for one in whence if place not in whence[one])
+        for place in PLACES
+    }
+    assert counting.numbers() == {place: number for place, number in asked.items() if number}
+    backwards = edge.Counting(whence)
+    for ids in reversed(met):
+        backwards.met(ids[::-1])
+    assert backwards.numbers() == counting.numbers()
+
+
+def _knows(
+    one: UUID, place: edge.Key, whence: dict[UUID, frozenset[edge.Key]], met: list[list[UUID]]
+) -> bool:
+    return any(
+        one in ids and any(place in whence.get(other, ()) for other in ids if other != one)
+        for ids in met
+    )
+
+
 def test_nothing_that_is_asked_or_kept_names_a_person() -> None:
     """Who reads cannot matter, because nothing here is told who that is."""
     assert set(edge.edges.c.keys()) == {"community_id", "kind", "place", "members", "counted_at"}
     assert set(Gap.__dataclass_fields__) == {"place", "id", "name", "know", "asked"}
     assert "by" not in edge.gaps.__code__.co_varnames
-    assert timedelta(days=1) == edge._COUNTED_EVERY  # noqa: SLF001
