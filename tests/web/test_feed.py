@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from icalendar import Calendar
 
 from tests.web.test_gatherings import planned, says
 from tests.web.town import Town
 from timebank import members
 from timebank.gatherings import Answer
+
+# What these pages say is no matter of the database; what is beneath them runs on both.
+pytestmark = pytest.mark.parametrize("db_settings", ["sqlite"], indirect=True)
 
 
 async def test_it_follows_what_happens_and_ends_with_the_membership(town: Town) -> None:

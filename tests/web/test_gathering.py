@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from uuid import UUID
 
+import pytest
+
 from tests.web.test_gatherings import found, planned
 from tests.web.town import Town
 from timebank import agreements, inviting, planning
 from timebank.agreements import Joining
 from timebank.gatherings import Answer
+
+# What these pages say is no matter of the database; what is beneath them runs on both.
+pytestmark = pytest.mark.parametrize("db_settings", ["sqlite"], indirect=True)
 
 
 async def link(town: Town, id: UUID, *, blank: bool = False) -> str:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.web.test_gatherings import found, planned, says
 from tests.web.town import Town
 from timebank import buddies, edge
 from timebank.gatherings import Answer
 from timebank.members import members
+
+# What these pages say is no matter of the database; what is beneath them runs on both.
+pytestmark = pytest.mark.parametrize("db_settings", ["sqlite"], indirect=True)
 
 
 async def test_members_are_invited_by_name_and_everyone_of_last_time_at_once(town: Town) -> None:
