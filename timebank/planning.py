@@ -108,7 +108,12 @@ async def make(
 
 
 async def is_there(conn: AsyncConnection, community: UUID, id: UUID, by: UUID) -> bool:
-    """Whether this member made a gathering of this id before; another's is `NotFound`."""
+    """Whether this member made a gathering of this id before; another's is `NotFound`.
+
+    Their own row is locked: of two clicks at once, the second waits here for the first.
+    """
+    own = select(members.c.id).where(members.c.community_id == community, members.c.id == by)
+    await conn.execute(own.with_for_update(key_share=True))
     query = select(gatherings.c.made_by).where(
         gatherings.c.community_id == community, gatherings.c.id == id
     )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import date, time, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from ledger import Minutes
 from tests.timebank.factories import a_community, at
 from tests.timebank.gathering_scenes import EVENING, TEA, TUESDAY, Circle, a_circle
-from timebank import agreements, planning
+from timebank import agreements, planning, series
 from timebank import plan as plans
 from timebank.audit import audit
 from timebank.db import EVERYWHERE, Database
@@ -26,8 +27,10 @@ from timebank.errors import (
     WrongState,
 )
 from timebank.gatherings import Answer, Openness, Rule, State, gatherings
+from timebank.gatherings import series as series_table
 from timebank.members import pause
 from timebank.plan import When
+from timebank.recurrence import Every
 from timebank.roles import FIRST_ROLES, AgreedRole
 
 
@@ -105,11 +108,18 @@ async def test_a_plan_that_cannot_be_meant_is_refused_and_nothing_is_written(
 
 async def test_a_double_click_plans_once_and_nobody_plans_over_another(circle: Circle) -> None:
     here = circle.place
-    id = at().new_id()
-    for _ in range(2):
-        assert await circle.do(planning.make, TEA, EVENING, by=here.ana, id=id) == id
+    once, again = at().new_id(), at().new_id()
+    clicks = [circle.do(planning.make, TEA, EVENING, by=here.ana, id=once) for _ in range(3)]
+    clicks += [
+        circle.do(series.begin, TEA, EVENING, Every.WEEK, by=here.ana, id=again) for _ in range(3)
+    ]
+    assert set(await asyncio.gather(*clicks)) == {once, again}
+    async with here.db.read(circle.id) as conn:
+        (number,) = (await conn.execute(select(func.count()).select_from(gatherings))).one()
+        assert number == 1 + 17  # 120 days of Tuesdays
+        assert len((await conn.execute(select(series_table.c.id))).all()) == 1
     with pytest.raises(NotFound):
-        await circle.do(planning.make, TEA, EVENING, by=here.bert, id=id)
+        await circle.do(planning.make, TEA, EVENING, by=here.bert, id=once)
 
 
 async def test_organisers_change_it_and_everyone_with_a_seat_is_told_where_to_now(
