@@ -1,7 +1,7 @@
 """The edge of the network: from where nobody comes, how many know somebody there, and never who.
 
 Seen to turn red: counting those who are from there themselves; counting what was undone; showing
-one or two as a number; asking who reads.
+one or two as a number.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from ledger import Minutes
 from tests.timebank.factories import a_member, at
@@ -45,6 +45,13 @@ async def counted(circle: Circle, *, days: int = 1) -> None:
     await edge.recount(circle.place.db, now=at(days=days))
 
 
+async def kept(circle: Circle, place: Place) -> int:
+    """The largest number that is kept about places of a kind."""
+    numbers = select(edge.edges.c.members).where(edge.edges.c.kind == place.value)
+    async with circle.place.db.read(circle.id) as conn:
+        return max(row.members for row in await conn.execute(numbers))
+
+
 async def test_it_says_how_many_know_somebody_there_and_small_numbers_are_some(
     circle: Circle,
 ) -> None:
@@ -74,6 +81,7 @@ async def test_it_says_how_many_know_somebody_there_and_small_numbers_are_some(
     await counted(circle)  # counted today already
     assert (await gaps(circle, id))["housing"].know == 0
     await counted(circle, days=2)
+    assert await kept(circle, Place.SECTOR) == 1
     found = await gaps(circle, id)
     assert found["housing"] == Gap(Place.SECTOR, found["housing"].id, "housing", None, False)
     assert found["Canal Homes"].know is None
