@@ -272,7 +272,7 @@ async def _count_those(conn: AsyncConnection, together: Select[Any], counting: C
 
 
 def _in_entries(community: UUID, now: Moment) -> Select[Any]:
-    """Who stood in which entry. Gifts of hours bring nobody together."""
+    """Who stood in which entry. Gifts of hours, and undoing, bring nobody together."""
     return (
         select(parts.c.entry_id.label("what"), parts.c.account_id.label("who"))
         .join(
@@ -282,6 +282,7 @@ def _in_entries(community: UUID, now: Moment) -> Select[Any]:
         .where(
             entries.c.community_id == community,
             entries.c.state == EntryState.APPROVED.value,
+            entries.c.reverses_id.is_(None),
             entries.c.occurred_on >= (now.at - _AS_FAR_BACK).date(),
             entries.c.kind.not_in(("grant", "donation")),
         )
