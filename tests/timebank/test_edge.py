@@ -49,7 +49,7 @@ async def kept(circle: Circle, place: Place) -> int:
     """The largest number that is kept about places of a kind."""
     numbers = select(edge.edges.c.members).where(edge.edges.c.kind == place.value)
     async with circle.place.db.read(circle.id) as conn:
-        return max(row.members for row in await conn.execute(numbers))
+        return max(int(row.members) for row in await conn.execute(numbers))
 
 
 async def test_it_says_how_many_know_somebody_there_and_small_numbers_are_some(
