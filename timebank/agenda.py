@@ -86,11 +86,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which gatherings a list shows. `mine`: those the reader has to do with."""
+    """Which gatherings a list shows. `mine`: those the reader has to do with.
+
+    `host_id` is an organisation that hosts them.
+    """
 
     mine: bool = False
     area: str = ""
     format_id: UUID | None = None
+    host_id: UUID | None = None
 
 
 ALL = Choice()
@@ -152,6 +156,12 @@ async def next_one(conn: AsyncConnection, actor: Actor, *, now: datetime) -> Lin
     return found[0] if found else None
 
 
+async def several(conn: AsyncConnection, actor: Actor, ids: Collection[UUID]) -> list[Line]:
+    """These gatherings, as far as the reader may see them, in their order: for an inbox."""
+    order = [gatherings.c.starts_at, gatherings.c.id]
+    return await _lines(conn, actor, ALL, [gatherings.c.id.in_(ids)], order, len(ids))
+
+
 async def public(
     conn: AsyncConnection, community: UUID, *, after: datetime, limit: int = 100
 ) -> list[Line]:
@@ -200,6 +210,8 @@ async def _lines(
         asked.append(gatherings.c.area == choice.area)
     if choice.format_id is not None:
         asked.append(gatherings.c.format_id == choice.format_id)
+    if choice.host_id is not None:
+        asked.append(_hosted_by([choice.host_id]))
     return await _read(conn, community, actor.id, asked, order, limit, brief=brief)
 
 
@@ -231,17 +243,20 @@ def _concerns(actor: Actor, *seated: ColumnElement[bool]) -> ColumnElement[bool]
         seats.c.member_id.in_(mine),
         *seated,
     )
-    hosting = exists().where(
-        hosts.c.community_id == table.c.community_id,
-        hosts.c.gathering_id == table.c.id,
-        hosts.c.member_id.in_(mine),
-    )
     sending = exists().where(
         invited_organisations.c.community_id == table.c.community_id,
         invited_organisations.c.gathering_id == table.c.id,
         invited_organisations.c.organisation_id.in_(mine),
     )
-    return or_(table.c.made_by == actor.id, sat, hosting, sending)
+    return or_(table.c.made_by == actor.id, sat, _hosted_by(mine), sending)
+
+
+def _hosted_by(ids: list[UUID]) -> ColumnElement[bool]:
+    return exists().where(
+        hosts.c.community_id == gatherings.c.community_id,
+        hosts.c.gathering_id == gatherings.c.id,
+        hosts.c.member_id.in_(ids),
+    )
 
 
 async def _read(

@@ -99,12 +99,13 @@ def fields(plan: Plan, when: When) -> dict[str, str]:
 
 def read(form: Form, terms: Terms) -> Planned | None:
     """What was sent; None where something in it is not right, and then the form says what."""
+    title = form.text("title", limit=120)
     day, at, lasts = form.day("day"), form.clock("at"), form.minutes("lasts")
     openness = form.choice("openness", Openness) or Openness.MEMBERS
     rule = form.choice("rule", Rule) or Rule.SPONSORED
     place, link = _where(form)
     plan = Plan(
-        title=form.text("title", limit=120),
+        title=title,
         purpose=form.text("purpose", required=False, limit=300),
         place=place,
         access=form.text("access", required=False, limit=500, lines=True),

@@ -10,7 +10,8 @@ from sqlalchemy import insert
 
 from tests.web.test_queries import counted
 from tests.web.town import Town, hidden
-from timebank import gathering, seats
+from timebank import acting, agenda, gathering, seats
+from timebank.agenda import Choice
 from timebank.gatherings import Answer, gathering_roles, gatherings
 from timebank.gatherings import seats as seat_table
 
@@ -158,8 +159,9 @@ async def test_calling_off_asks_for_a_word_and_says_who_is_told(town: Town) -> N
 
 
 async def test_the_list_is_all_or_mine_by_area_and_kind_and_a_table(town: Town) -> None:
-    tea = await planned(town, area="Mill Road")
-    await planned(town, title="Digging", area="Canal", openness="invited", who="Carla")
+    library = town.id("the library")
+    tea = await planned(town, area="Mill Road", **{"host-0": str(library)})
+    digging = await planned(town, title="Digging", area="Canal", openness="invited", who="Carla")
     ours = await town.get("Jorge", "gatherings/")
     assert "Tea and talk</a>" in ours.text
     assert "Digging" not in ours.text
@@ -171,6 +173,13 @@ async def test_the_list_is_all_or_mine_by_area_and_kind_and_a_table(town: Town) 
     table = await town.get("Carla", "gatherings/", **{"as": "csv"})
     assert "Tea and talk" in table.text
     assert "Tea and cake" in table.text
+    async with town.db.read(town.community.id) as conn:
+        jorge = await acting.one(conn, town.community.id, town.id("Jorge"))
+        for choice in (Choice(host_id=library), Choice(host_id=town.id("Ana"))):
+            lines = await agenda.coming(conn, jorge, now=town.now.at, choice=choice)
+            assert [line.id for line in lines] == ([tea] if choice.host_id == library else [])
+        seen = await agenda.several(conn, jorge, [tea, digging])
+        assert [line.id for line in seen] == [tea]
     xlsx = await town.get("Jorge", "gatherings/", **{"as": "xlsx"})
     assert xlsx.content[:2] == b"PK"
     town.later += timedelta(days=20)
