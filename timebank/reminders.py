@@ -15,8 +15,9 @@ from uuid import UUID
 from sqlalchemy import and_, exists, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from timebank import communities, gathering_mails, readers
+from timebank import communities, gathering_mails, policy, readers
 from timebank import gathering as gathering_values
+from timebank.acting import Actor
 from timebank.communities import Community
 from timebank.db import EVERYWHERE, Database
 from timebank.gathering import Gathering, Seat
@@ -40,7 +41,7 @@ class Reminder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Somebody who is glad of a call: nobody reads mail for them. `phone` may be empty."""
+    """Somebody who is glad of a call. `phone` is "" where there is none, or it is not shown."""
 
     seat: Seat
     phone: str
@@ -129,8 +130,14 @@ async def _was_sent(conn: AsyncConnection, found: Gathering, kind: Reminder) -> 
     return (await conn.execute(query)).first() is not None
 
 
-async def to_ring_up(conn: AsyncConnection, found: Gathering) -> list[Call]:
-    """Who is invited or comes, and reads no mail, nor does anybody for them; as they answered."""
+async def to_ring_up(
+    conn: AsyncConnection, found: Gathering, reader: Actor | None = None
+) -> list[Call]:
+    """Who is invited or comes, and reads no mail, nor does anybody for them; as they answered.
+
+    Their number is there for a reader who may see it: coordinators, who acts for them, everybody if
+    they show it. Putting somebody on a list is no way to learn it.
+    """
     seats = [
         seat
         for seat in found.seats
@@ -138,12 +145,22 @@ async def to_ring_up(conn: AsyncConnection, found: Gathering) -> list[Call]:
     ]
     ids = [seat.member_id for seat in seats if seat.member_id is not None]
     reached = {one.reads_for for one in await readers.of(conn, found.community_id, ids)}
-    query = select(members.c.id, members.c.phone).where(
+    query = select(members.c.id, members.c.phone, members.c.contact_shown).where(
         and_(members.c.community_id == found.community_id, members.c.id.in_(ids))
     )
-    phones = {row.id: row.phone for row in await conn.execute(query)}
+    phones = {
+        row.id: row.phone
+        for row in await conn.execute(query)
+        if row.contact_shown or _may_ring(reader, row.id)
+    }
     return [
         Call(seat, phones.get(seat.member_id, "") if seat.member_id else "")
         for seat in seats
         if seat.member_id not in reached
     ]
+
+
+def _may_ring(reader: Actor | None, member: UUID) -> bool:
+    if reader is None:
+        return False
+    return policy.may_coordinate(reader.member) or member in reader.acts_for

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import and_, delete, insert, or_, select, update
+from sqlalchemy import Select, and_, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from timebank import (
@@ -40,10 +40,12 @@ from timebank.gatherings import Answer, DutyState, State, duties, gatherings, se
 from timebank.i18n import translations
 from timebank.members import Member, MemberKind, Status
 from timebank.moment import Moment
+from timebank.outbox import outbox
 from timebank.text import fold
 
 LONGEST_WORDS = 300
 """Characters that go with an answer."""
+_AT_ONCE = 1000  # guests that are forgotten in one go; the others an hour later
 
 
 class _AsEver:
@@ -242,6 +244,7 @@ async def take_off(
         raise WrongState(found.state.value, "take_off")
     here = await communities.by_id(conn, community)
     await guest_links.end(conn, community, id, seat_id, now=now)
+    await _forget_mail(conn, community, [seat.email])
     await _remove(conn, found, seat_id)
     found = await gathering_values.get(conn, community, id)
     await move_up(conn, here, found, now=now)
@@ -287,36 +290,52 @@ async def forget_guests(db: Database, *, now: Moment) -> None:
     for here in every:
         nameless = translations(here.language).gettext("A guest")
         async with db.read(here.id) as conn:
-            ids = [
-                row.id
-                for row in await conn.execute(
-                    select(seats.c.id)
-                    .join(
-                        gatherings,
-                        and_(
-                            gatherings.c.community_id == seats.c.community_id,
-                            gatherings.c.id == seats.c.gathering_id,
-                        ),
-                    )
-                    .where(
-                        seats.c.community_id == here.id,
-                        seats.c.member_id.is_(None),
-                        gatherings.c.ends_at < now.at - guest_links.AFTERWARDS,
-                        or_(
-                            seats.c.name != nameless,
-                            seats.c.email != "",
-                            seats.c.words != "",
-                        ),
-                    )
-                )
-            ]
-        if ids:
+            known = (await conn.execute(_known_guests(here.id, nameless, now))).all()
+        if known:
             async with db.write(here.id) as conn:
+                await _forget_mail(conn, here.id, [row.email for row in known])
                 await conn.execute(
                     update(seats)
-                    .where(seats.c.community_id == here.id, seats.c.id.in_(ids))
+                    .where(
+                        seats.c.community_id == here.id,
+                        seats.c.id.in_([row.id for row in known]),
+                    )
                     .values(name=nameless, email="", words="")
                 )
+
+
+def _known_guests(community: UUID, nameless: str, now: Moment) -> Select[Any]:
+    """Guests of gatherings that ended long ago, of whom something is still known."""
+    return (
+        select(seats.c.id, seats.c.email)
+        .join(
+            gatherings,
+            and_(
+                gatherings.c.community_id == seats.c.community_id,
+                gatherings.c.id == seats.c.gathering_id,
+            ),
+        )
+        .where(
+            seats.c.community_id == community,
+            seats.c.member_id.is_(None),
+            gatherings.c.ends_at < now.at - guest_links.AFTERWARDS,
+            or_(seats.c.name != nameless, seats.c.email != "", seats.c.words != ""),
+        )
+        .limit(_AT_ONCE)
+    )
+
+
+async def _forget_mail(conn: AsyncConnection, community: UUID, addresses: list[str]) -> None:
+    """That mail went to these addresses; the same person may be guest elsewhere, or come again."""
+    known = [address for address in addresses if address]
+    if known:
+        await conn.execute(
+            delete(outbox).where(
+                outbox.c.community_id == community,
+                outbox.c.to_address.in_(known),
+                outbox.c.sent_at.is_not(None),
+            )
+        )
 
 
 # ── Room ─────────────────────────────────────────────────────────────────────────────────────────

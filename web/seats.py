@@ -87,7 +87,7 @@ async def _list_page(request: Request, form: Form, *, status: int = 200) -> Resp
             raise Forbidden("people")
         found = at_hand.found
         crossings = await inviting.crossings(conn, at.community, found)
-        calls = await reminders.to_ring_up(conn, found)
+        calls = await reminders.to_ring_up(conn, found, at_hand.actor)
         names = await directory.choices(conn, at.community.id)
     if file := wanted(request):
         return download(_table(found), file)
