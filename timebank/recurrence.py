@@ -103,13 +103,13 @@ def moment(day: date, clock: time, timezone: str) -> datetime:
     A time that the clocks skip in spring is that much later by them; of one that they show twice in
     autumn, the first is meant.
     """
-    return datetime.combine(day, clock, ZoneInfo(timezone)).astimezone(UTC)
+    return datetime.combine(day, clock.replace(fold=0), ZoneInfo(timezone)).astimezone(UTC)
 
 
 def local(at: datetime, timezone: str) -> tuple[date, time]:
-    """The day and the time that the clocks of a time zone show at a moment."""
+    """The day and the time, to the minute, that the clocks of a time zone show at a moment."""
     shown = at.astimezone(ZoneInfo(timezone))
-    return shown.date(), shown.time().replace(second=0, microsecond=0)
+    return shown.date(), shown.time().replace(second=0, microsecond=0, fold=0)
 
 
 def read_clock(text: str) -> time | None:

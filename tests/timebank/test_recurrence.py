@@ -1,6 +1,7 @@
 """18:00 stays 18:00: the days of a series against a wall calendar, across clock changes.
 
-Seen to turn red: adding days to the moment instead of the day; counting a fifth weekday as fifth.
+Seen to turn red: adding days to the moment instead of the day; counting a fifth weekday as fifth;
+keeping which of two showings a time was, where another day's clocks skip it.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def test_the_clocks_show_the_same_time_on_each_of_its_days(
 
 
 def _is_skipped(day: date, clock: time, zone: str) -> bool:
-    there = datetime.combine(day, clock, ZoneInfo(zone))
+    there = datetime.combine(day, clock.replace(fold=0), ZoneInfo(zone))
     back = there.astimezone(UTC).astimezone(ZoneInfo(zone))
     return back.replace(tzinfo=None) != there.replace(tzinfo=None)
 
@@ -90,6 +91,21 @@ def test_an_evening_in_london_is_an_hour_earlier_in_utc_once_the_clocks_went_for
     )
     moments = [moment(day, time(18), "Europe/London") for day in tuesdays]
     assert [at.hour for at in moments] == [18, 17]
+
+
+@pytest.mark.parametrize("fold", [0, 1])
+def test_a_time_that_the_clocks_show_twice_is_the_first_and_one_they_skip_is_later(
+    fold: int,
+) -> None:
+    half_past_one = time(1, 30, fold=fold)
+    assert moment(date(2026, 10, 25), half_past_one, "Europe/London").hour == 0
+    skipped = moment(date(2026, 3, 29), half_past_one, "Europe/London")
+    assert local(skipped, "Europe/London") == (date(2026, 3, 29), time(2, 30))
+
+
+def test_the_second_half_past_one_is_read_as_any_other() -> None:
+    day, clock = local(datetime(2026, 10, 25, 1, 30, tzinfo=UTC), "Europe/London")
+    assert (day, clock, clock.fold) == (date(2026, 10, 25), time(1, 30), 0)
 
 
 @pytest.mark.parametrize("rule", ["", "FREQ=DAILY", "FREQ=WEEKLY;INTERVAL=0;BYDAY=TU", "FREQ=X"])
