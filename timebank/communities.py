@@ -128,12 +128,12 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", re.ASCII)
 async def create(
     conn: AsyncConnection, *, slug: str, name: str, language: str, timezone: str, now: Moment
 ) -> Community:
-    """Begin a community: its journal, its commons, the first agreement and its categories.
+    """Begin a community: its journal, commons, first agreement, categories and formats.
 
     Refuses an address that is taken (`SlugTaken`) and, with `BadInput`, one that is no address, an
     empty name, a language we do not speak or a time zone that does not exist.
     """
-    from timebank import agreements  # the agreement's table refers to the community's
+    from timebank import agreements, formats  # their tables refer to the community's
 
     if not _SLUG.fullmatch(slug):
         raise BadInput("slug", "not_a_slug")
@@ -169,6 +169,7 @@ async def create(
             for position, name in enumerate(_FIRST_CATEGORIES[language])
         ],
     )
+    await formats.begin(conn, community.id, language, now=now)
     await audit.write(
         conn,
         community.id,

@@ -37,6 +37,11 @@
     │   ├── TooManyTries        wait until `until`
     │   ├── WeakPassword        too short, too long or too easy to guess
     │   └── LinkSpent           the link is used, too old, or was never valid
+    ├── GatheringRefused
+    │   ├── SignUpClosed        it is over, or was called off
+    │   ├── RoleTaken           as many people as it needs carry this role already
+    │   ├── RoleCarried         somebody said they would do it, so the role stays
+    │   └── OnTheList           a guest of this name is on the list already
     ├── AgreementMoved          somebody adopted another version while you were writing
     └── SlugTaken               a community with this name in its address is already here
 
@@ -202,7 +207,7 @@ class CannotUndo(EntryRefused):
 
 
 class GatheringRefused(TimebankError):
-    """Attendance or settlement cannot go on in this way."""
+    """A gathering cannot be changed, joined, kept a list of or settled in this way."""
 
 
 @dataclass(eq=False)
@@ -358,6 +363,47 @@ class LinkSpent(SignInRefused):
 
     def __str__(self) -> str:
         return "This link no longer works. Ask for a new one."
+
+
+@dataclass(eq=False)
+class SignUpClosed(GatheringRefused):
+    """It is over, or was called off, so nobody can say any more whether they come."""
+
+    def __str__(self) -> str:
+        return "This gathering is over, or was called off."
+
+
+@dataclass(eq=False)
+class RoleTaken(GatheringRefused):
+    """As many people as the role needs have said they would."""
+
+    key: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"Somebody else has said yes to this already: {self.name or self.key}."
+
+
+@dataclass(eq=False)
+class RoleCarried(GatheringRefused):
+    """So many people said they would do this; talk to them before it is taken away."""
+
+    key: str
+    name: str
+    carriers: int
+
+    def __str__(self) -> str:
+        return f"{self.carriers} people said they would do this: {self.name or self.key}."
+
+
+@dataclass(eq=False)
+class OnTheList(GatheringRefused):
+    """A guest of this name is on the list already."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name} is on the list already."
 
 
 @dataclass(eq=False)

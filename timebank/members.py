@@ -415,10 +415,13 @@ async def resume(
 
 async def leave(conn: AsyncConnection, community: UUID, id: UUID, *, by: UUID, now: Moment) -> None:
     """A membership ends; the account and its lines stay. By themselves or a coordinator."""
+    from timebank import gathering_data
+
     member = await _for_status(conn, community, id, by)
     await _refuse_last_steward(conn, member)
     await change_status(conn, member, (Status.ACTIVE, Status.PAUSED), Status.LEFT, ended_at=now.at)
     await _set(conn, member, role=Role.MEMBER.value)
+    await gathering_data.withdraw(conn, community, id, now=now)
     await note(conn, community, by, "member.left", id, {}, now)
 
 

@@ -22,7 +22,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Minutes
 from ledger.sql import store, tables
-from timebank import audit, communities, members, policy, room_data, statements
+from timebank import (
+    audit,
+    communities,
+    gathering_data,
+    members,
+    policy,
+    room_data,
+    statements,
+)
 from timebank.entries import entries, parts, steps
 from timebank.entry import OPEN
 from timebank.errors import EntriesWaiting, Forbidden, WrongState
@@ -39,6 +47,7 @@ statement.csv    every line of your statement; minutes, and days as year-month-d
 entries.json     the entries you stand in or wrote down
 steps.json       what you said about entries
 buddies.json     who may record for you, and for whom you may
+gatherings.json  those you planned, your seats and roles, whom you invited
 audit.json       what you did, and what was done to you
 stories.json     what you said after gatherings, and what may be done with it
 notes.json       notes you wrote for gatherings; they stay with the group, without your name
@@ -72,6 +81,7 @@ async def archive(conn: AsyncConnection, community: UUID, member: UUID, *, now: 
                 ),
             )
         ),
+        "gatherings.json": _json(await gathering_data.of(conn, community, member)),
         "audit.json": _json(
             await _rows(
                 conn,
@@ -111,6 +121,7 @@ async def close(
         await members.leave(conn, community, member, by=by, now=now)
     await _erase_words(conn, community, member)
     await room_data.erase(conn, community, member)
+    await gathering_data.forget(conn, community, member)
     await _erase_member(conn, community, member, now)
     await _erase_mails_and_invitations(conn, community, leaving)
     if leaving.person_id is not None:

@@ -14,6 +14,7 @@ from uuid import UUID
 from timebank import flow
 from timebank.agreements import Approval, OtherSide, Silence, Terms
 from timebank.entry import OPEN, Entry, Kind, Part, Side, State
+from timebank.gathering import Gathering
 from timebank.gatherings import Openness
 from timebank.members import Member, Role, Status
 
@@ -301,6 +302,65 @@ def steps_open_to(
         "undo": may_undo(me, entry, manages),
     }
     return frozenset(step for step, open_ in found.items() if open_)
+
+
+# ── Gatherings ───────────────────────────────────────────────────────────────────────────────────
+
+
+def may_plan(me: Member) -> bool:
+    """Every active member may bring people together."""
+    return may_act(me)
+
+
+def may_organise(me: Member, gathering: Gathering, manages: Accounts = NOBODY) -> bool:
+    """Who made it or agreed to lead it, account managers of its hosts, and coordinators.
+
+    Offering to host is not enough: an organiser has to agree, else everyone could take over.
+    """
+    return may_act(me) and (
+        may_coordinate(me)
+        or me.id in gathering.organisers
+        or bool(gathering.host_ids & set(manages))
+    )
+
+
+def may_see_gathering(me: Member, gathering: Gathering, acts_for: Accounts = NOBODY) -> bool:
+    """All members; one by invitation is for those invited, those they act for, and organisers."""
+    if not may_look(me):
+        return False
+    if gathering.openness is not Openness.INVITED or may_coordinate(me):
+        return True
+    mine = _mine(me, acts_for)
+    asked = {seat.member_id for seat in gathering.seats} | {one.id for one in gathering.invited}
+    return bool(mine & (asked | gathering.organisers | gathering.host_ids))
+
+
+def may_invite_to(me: Member, gathering: Gathering, acts_for: Accounts = NOBODY) -> bool:
+    """Every active member who sees it brings others; to one by invitation, organisers do."""
+    if gathering.openness is Openness.INVITED:
+        return may_organise(me, gathering, acts_for)
+    return may_act(me) and may_see_gathering(me, gathering, acts_for)
+
+
+def may_answer_for(
+    me: Member, member: Member, gathering: Gathering, acts_for: Accounts = NOBODY
+) -> bool:
+    """Oneself, whom one acts for, anyone for a coordinator; organisers for who has no sign-in."""
+    if not may_act(me) or not may_see_gathering(me, gathering, acts_for):
+        return False
+    if me.id == member.id or member.id in acts_for or may_coordinate(me):
+        return True
+    return member.person_id is None and may_organise(me, gathering, acts_for)
+
+
+def may_edit_formats(me: Member) -> bool:
+    """Who says how the community's kinds of gatherings go."""
+    return may_coordinate(me)
+
+
+def may_open_calendar(me: Member) -> bool:
+    """Who decides whether everybody can see what is on."""
+    return may_coordinate(me)
 
 
 # ── What the agreement asks ──────────────────────────────────────────────────────────────────────

@@ -34,14 +34,17 @@ RIGHTS: Mapping[str, Rights] = {
     "community": _KEPT,
     "door": _FORGOTTEN,
     "duty": _FORGOTTEN,
+    "edge": _FORGOTTEN,
     "entry": _CHANGED,
     "entry_listing": _KEPT,
+    "feed": _FORGOTTEN,
     "format": _CHANGED,
     "gathering": _CHANGED,
     "gathering_action": _FORGOTTEN,
     "gathering_host": _FORGOTTEN,
     "gathering_note": _FORGOTTEN,
     "gathering_role": _FORGOTTEN,
+    "invited_organisation": _FORGOTTEN,
     "listing": _CHANGED,
     "listing_answer": _FORGOTTEN,
     "member": _CHANGED,
@@ -49,6 +52,7 @@ RIGHTS: Mapping[str, Rights] = {
     "outbox": _FORGOTTEN,
     "part": _FORGOTTEN,
     "person": _FORGOTTEN,
+    "reminder": _FORGOTTEN,
     "seat": _FORGOTTEN,
     "sector": _CHANGED,
     "series": _CHANGED,
@@ -64,6 +68,7 @@ RIGHTS: Mapping[str, Rights] = {
     "token": _FORGOTTEN,
     "verification": _KEPT,
     "workshop": _KEPT,
+    "whats_on": _CHANGED,
 }
 
 

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from timebank import agreements, communities, entries, inbox, policy, statements
+from timebank import acting, agenda, agreements, communities, entries, inbox, policy, statements
+from web.gathering_words import Telling
 from web.pages import gettext, here, now, page, person, read, words
 from web.stories import Gettext, Teller
 
@@ -41,6 +42,8 @@ async def show(request: Request) -> Response:
         latest = await statements.page(conn, community, me.account_id, by=me.id, limit=LATEST)
         terms = (await agreements.current(conn, community)).terms
         in_inbox = await inbox.count(conn, community) if coordinates else 0
+        actor = await acting.one(conn, community, me.id)
+        next_one = await agenda.next_one(conn, actor, now=now(request).at)
     return page(
         request,
         "home/show.html",
@@ -55,6 +58,8 @@ async def show(request: Request) -> Response:
         terms=terms,
         in_inbox=in_inbox,
         coordinates=coordinates,
+        next_one=next_one,
+        telling=Telling.to(request, at.community),
         tell=Teller(words(request), me.id),
     )
 

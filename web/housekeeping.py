@@ -1,4 +1,4 @@
-"""What has to be done whether or not anybody looks: mail, silence that agrees, proved books, seals.
+"""What has to be done whether or not anybody looks: mail, silence that agrees, proofs, reminders.
 
 Each duty is safe to do in several processes at once. One that fails is logged and done again at
 its next turn; the others go on.
@@ -11,7 +11,19 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from timebank import anchors, books, communities, mail, posting, sessions, tokens
+from timebank import (
+    anchors,
+    books,
+    communities,
+    edge,
+    mail,
+    posting,
+    reminders,
+    seats,
+    series,
+    sessions,
+    tokens,
+)
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
 from timebank.moment import Moment
@@ -41,6 +53,7 @@ async def run(database: Database, settings: Settings, clock: Clock, stop: asynci
         duties.create_task(
             every(SWEEP_EVERY, lambda: anchors.mail_monthly(database, now=clock()), stop)
         )
+        duties.create_task(every(SWEEP_EVERY, lambda: gatherings(database, clock()), stop))
 
 
 async def sweep(database: Database, now: Moment) -> None:
@@ -48,6 +61,14 @@ async def sweep(database: Database, now: Moment) -> None:
     async with database.write(EVERYWHERE) as conn:
         await sessions.sweep(conn, now=now)
         await tokens.sweep(conn, now=now)
+
+
+async def gatherings(database: Database, now: Moment) -> None:
+    """Make the dates of series, remind people, count the edge, and forget guests."""
+    await series.make_ahead(database, now=now)
+    await reminders.send_due(database, now=now)
+    await edge.recount(database, now=now)
+    await seats.forget_guests(database, now=now)
 
 
 async def prove(database: Database, now: Moment) -> None:

@@ -14,6 +14,7 @@ from ledger import errors as books
 from timebank import errors
 from timebank.errors import TimebankError
 from timebank.i18n import format_minutes
+from timebank.roles import label
 
 Gettext = Callable[[str], str]
 Sentence = Callable[[Any, Gettext], str]
@@ -41,6 +42,7 @@ _FIELDS: dict[type[Exception], str] = {
     errors.DayAhead: "day",
     errors.ReasonMissing: "words",
     errors.WeakPassword: "password",
+    errors.OnTheList: "name",
 }
 
 
@@ -96,6 +98,22 @@ def _reasons(_: Gettext) -> dict[str, str]:
         "nothing_changed": _("Nothing is different from the agreement you have."),
         "unknown_language": _("Choose one of the languages we have."),
         "unknown_timezone": _("This is not a time zone we know, such as Europe/London."),
+        "not_a_time": _("This is not a time of day. Write it as 18:00."),
+        "nowhere": _("Say where it is: a place, or a link where people meet online."),
+        "not_a_link": _("This is not an address on the web. It begins with https://."),
+        "too_short": _("This is too short. It has to last at least five minutes."),
+        "too_long_for_one": _("This is too long. Seven days at most are one gathering."),
+        "too_far_ahead": _("This is more than two years ahead. Plan it when it comes nearer."),
+        "too_long_ago": _("This is more than two months ago, too long to plan it afterwards."),
+        "too_many_hosts": _("A gathering can have %(limit)s hosts at most."),
+        "too_many_of_a_role": _("A role can be for %(limit)s people at most."),
+        "before_the_first": _("This lies before the first day."),
+        "not_on_this_day": _("The first day is not the last such weekday of its month."),
+        "has_a_date_already": _("On this day, or on one that follows, there is a date already."),
+        "too_many_at_once": _("Invite at most %(limit)s people at once."),
+        "too_many_cards": _("Print at most %(limit)s cards at once."),
+        "too_many_formats": _("There are %(limit)s formats already. Put one away first."),
+        "there_already": _("There is one of this name already."),
         "not_a_slug": _("Use small letters, digits and hyphens, such as mill-road."),
     }
 
@@ -201,7 +219,6 @@ _SENTENCES: dict[type[Exception], Sentence] = {
     errors.CannotUndo: lambda _error, _: _(
         "This cannot be undone. Write down a new entry instead."
     ),
-    errors.GatheringRefused: lambda _error, _: _("This did not work. Nothing was written."),
     errors.TooManyNames: lambda _error, _: _(
         "Too many names wait on this list. Please tell somebody who looks after the gathering."
     ),
@@ -249,6 +266,22 @@ _SENTENCES: dict[type[Exception], Sentence] = {
     ),
     errors.WeakPassword: _weak_password,
     errors.LinkSpent: lambda _error, _: _("This link no longer works. Ask for a new one."),
+    errors.GatheringRefused: lambda _error, _: _("This is not possible with this gathering."),
+    errors.SignUpClosed: lambda _error, _: _(
+        "This gathering is over, or was called off, so the list is closed."
+    ),
+    errors.RoleTaken: lambda error, _: (
+        _("Somebody was quicker, and does this already: %(role)s. Thank you all the same!")
+        % {"role": label(error.key, error.name, _)}
+    ),
+    errors.RoleCarried: lambda error, _: (
+        _("Somebody said they would do this: %(role)s. Talk to them before you take it away.")
+        % {"role": label(error.key, error.name, _)}
+    ),
+    errors.OnTheList: lambda error, _: (
+        _("%(name)s is on the list already. If it is somebody else, add another name.")
+        % {"name": error.name}
+    ),
     errors.AgreementMoved: lambda error, _: (
         _("Version %(version)d was adopted meanwhile. Read it before you go on.")
         % {"version": error.version}

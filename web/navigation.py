@@ -59,6 +59,8 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
         (
             _("Together"),
             [
+                ("gatherings:index", _("Gatherings"), True),
+                ("calendar:show", _("Calendar"), True),
                 ("members:index", _("Members"), True),
                 ("invitations:index", _("Invite somebody"), policy.may_invite(me)),
             ],

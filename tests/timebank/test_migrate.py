@@ -18,6 +18,7 @@ from timebank import entry_steps, migrate, people
 from timebank.communities import communities
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
+from timebank.formats import FIRST_FORMATS
 
 KEPT = {
     "audit": "UPDATE audit SET action = 'nothing'",
@@ -186,3 +187,26 @@ async def test_a_persons_row_needs_nothing_of_a_community(db: Database) -> None:
                 id=made, email="ana@example.org", language="en", created_at=at().at
             )
         )
+
+
+def test_communities_that_are_there_already_get_the_formats_in_their_language(
+    db_settings: Settings,
+) -> None:
+    async def two_communities() -> None:
+        db = Database(db_settings)
+        async with db.write(EVERYWHERE) as conn:
+            await a_community(conn)
+            await a_community(conn, "calle", name="Calle", language="es")
+        await db.stop()
+
+    complete(two_communities())
+    migrate.downgrade(db_settings, "0007")
+    migrate.upgrade(db_settings)
+    asked = (
+        "SELECT c.language, f.name FROM format f JOIN community c ON c.id = f.community_id "
+        "ORDER BY c.language, f.position"
+    )
+    (found,) = complete(_answers(db_settings, asked))
+    assert [tuple(row) for row in found] == [
+        (language, one.name) for language in ("en", "es") for one in FIRST_FORMATS[language]
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -13,11 +13,14 @@ from sqlalchemy import select
 
 from ledger.sql import metadata
 from tests.timebank.factories import a_community, a_member, at
+from tests.timebank.gathering_scenes import TEA, Circle
 from tests.timebank.scenes import MillRoad, helped, mill_road
 from timebank import (
     buddies,
     entries,
     entry_steps,
+    feeds,
+    gathering,
     invitations,
     mail,
     members,
@@ -29,6 +32,7 @@ from timebank import (
 )
 from timebank.db import EVERYWHERE, Database
 from timebank.errors import EntriesWaiting, Forbidden, LastSteward, NotFound, WrongState
+from timebank.gatherings import gatherings
 from timebank.members import Member, Status
 from timebank.people import people
 
@@ -43,6 +47,7 @@ CANARIES = {
     "consent": "canary-consent",
     "note": "canary-note",
     "words": "canary-words",
+    "answer": "canary-answer",
 }
 
 
@@ -120,6 +125,12 @@ async def scene(db: Database) -> Scene:
     theirs = await road.record(helped(road.bert, canary, 30, note="Bert's own words"), road.bert)
     await road.step(entry_steps.dispute, theirs, canary, CANARIES["words"])
     await road.approve(theirs, words="They talked about it.")
+    circle = Circle(road)
+    coming = await circle.plan(replace(TEA, roles=(("tea", 1),)))
+    await circle.offers(coming, canary, "tea")
+    await circle.says(coming, canary, words=CANARIES["answer"])
+    await circle.brings(coming, "Guest of theirs", canary)
+    await circle.do(feeds.renew, by=canary)
     return Scene(road, canary)
 
 
@@ -146,6 +157,15 @@ async def test_the_books_verify_and_balances_stay(scene: Scene) -> None:
     await scene.road.assert_sound()
     assert await scene.road.balance(scene.canary) == before[scene.canary.id] == 60
     assert await scene.road.balance(scene.road.ana) == before[scene.road.ana.id]
+
+
+async def test_what_they_meant_to_come_to_is_free_again(scene: Scene) -> None:
+    await scene.close()
+    async with scene.db.read(scene.road.id) as conn:
+        (row,) = (await conn.execute(select(gatherings.c.id))).all()
+        found = await gathering.get(conn, scene.road.id, row.id)
+    assert [seat.name for seat in found.coming] == ["Guest of theirs"]
+    assert [role.key for role in found.needed] == ["tea"]
 
 
 async def test_others_read_of_a_former_member_on_their_statements(scene: Scene) -> None:

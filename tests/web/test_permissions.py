@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -35,14 +35,20 @@ from tests.timebank.factories import START, a_community, a_member
 from timebank import (
     attendance_closing,
     buddies,
+    duties,
+    feeds,
+    formats,
     gathering_actions,
     gathering_notes,
     invitations,
+    inviting,
     members,
     migrate,
+    planning,
     posting,
     recording,
     rooms,
+    seats,
     sessions,
     settlement_steps,
     walk_ins,
@@ -54,6 +60,7 @@ from timebank.entry import Kind, NewEntry, Share
 from timebank.gatherings import Openness
 from timebank.members import Member, MemberKind, Role, Status
 from timebank.moment import Moment
+from timebank.plan import Plan, When
 from timebank.posting import Approve
 from web.app import create_app
 
@@ -87,9 +94,21 @@ FORM = {
     "minutes": "1:00",
     "day": "2026-05-04",
     "other": "ALPHA Receiver",
-    "who": "guest",
     "what": "ALPHA action",
     "useful": "ALPHA useful",
+    "title": "New Title",
+    "at": "18:00",
+    "lasts": "2:00",
+    "place": "The hall",
+    "openness": "members",
+    "rule": "sponsored",
+    "answer": "yes",
+    "duty": "tea",
+    "agrees": "yes",
+    "who": "ALPHA Receiver",
+    "name-0": "ALPHA Receiver",
+    "blank": "2",
+    "shown": "1",
 }
 
 
@@ -105,7 +124,8 @@ class World:
     cookies: dict[str, str] = field(default_factory=dict)
     members: dict[str, UUID] = field(default_factory=dict)
     things: dict[str, dict[str, str]] = field(default_factory=dict)
-    form: dict[str, str] = field(default_factory=dict)  # fields whose values are made here
+    forms: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Fields that name things of this world, for the pages below one noun."""
 
 
 async def _someone(
@@ -159,7 +179,8 @@ async def build(settings: Settings) -> World:
                 conn, alpha.id, "ALPHA House", kind=MemberKind.ORGANISATION, now=NOW
             )
         await _things(db, world, alpha, beta, house)
-        await _gatherings(db, world, alpha, beta)
+        await _planned(db, world, alpha, beta, house)
+        await _held(db, world, alpha, beta)
     finally:
         await db.stop()
     return world
@@ -251,7 +272,53 @@ async def _things(
     }
 
 
-async def _gatherings(db: Database, world: World, alpha: Community, beta: Community) -> None:
+async def _planned(
+    db: Database, world: World, alpha: Community, beta: Community, house: Member
+) -> None:
+    """One for members, one by invitation, one for everybody, and one elsewhere.
+
+    The member has planned the first, offers the tea at both, and is invited to the second. What
+    everybody may read has no canary.
+    """
+    who, evening = world.members, When(NOW.at.date(), time(20), Minutes(120))
+    tea = (("tea", 1),)
+
+    async def plan(conn: object, place: Community, by: str, canary: str, **more: object) -> UUID:
+        details = {"purpose": f"{canary} purpose", "place": f"{canary} hall", "bring": canary}
+        planned = Plan(f"{canary} tea", roles=tea, **(details | more))  # type: ignore[arg-type]
+        return await planning.make(conn, place.id, planned, evening, by=who[by], now=NOW)  # type: ignore[arg-type]
+
+    async with db.write(EVERYWHERE) as conn:
+        members_ = await plan(conn, alpha, "member", "ALPHA", link="https://ALPHA.example.org")
+        invited = await plan(conn, alpha, "coordinator", "ALPHA", openness=Openness.INVITED)
+        open_ = Plan("Open tea", place="The green", openness=Openness.PUBLIC, roles=tea)
+        public = await planning.make(conn, alpha.id, open_, evening, by=who["member"], now=NOW)
+        foreign = await plan(conn, beta, "stranger", "BETA", openness=Openness.PUBLIC)
+        member = who["member"]
+        seat = await duties.offer(conn, alpha.id, members_, "tea", by=member, now=NOW)
+        await inviting.several(conn, alpha.id, invited, [member], by=who["coordinator"], now=NOW)
+        await inviting.organisation(conn, alpha.id, members_, house.id, by=member, now=NOW)
+        await seats.bring(conn, alpha.id, members_, "ALPHA Guest", by=member, now=NOW)
+        await feeds.show(conn, alpha.id, True, by=who["coordinator"], now=NOW)
+        kinds = (await formats.of(conn, alpha.id))[0].id
+        foreign_kinds = (await formats.of(conn, beta.id))[0].id
+    world.things["gatherings"] = {
+        "for members": str(members_),
+        "by invitation": str(invited),
+        "elsewhere": str(foreign),
+    }
+    for noun in ("seats", "duties", "inviting"):  # the id is that of the gathering
+        world.things[noun] = world.things["gatherings"]
+        world.forms[noun] = {"seat": str(seat.id), "house": str(house.id)}
+    world.things["whats-on"] = {
+        "public": str(public),
+        "for members": str(members_),
+        "elsewhere": str(foreign),
+    }
+    world.things["formats"] = {"ours": str(kinds), "elsewhere": str(foreign_kinds)}
+
+
+async def _held(db: Database, world: World, alpha: Community, beta: Community) -> None:
     """Gatherings the member looks after, one of which the others may not know, and one elsewhere.
 
     Of the first the list is open, the second waits to be approved, of the third something is left.
@@ -293,7 +360,8 @@ async def _gatherings(db: Database, world: World, alpha: Community, beta: Commun
         "afterwards": {"left": str(ids["left"])} | shown,
         "actions": {"member's": str(action), "elsewhere": str(foreign)},
     }
-    world.form = {"seat": str(door_name), "seal": plan.seal}
+    world.forms["attendance"] = {"seat": str(door_name), "who": "guest"}
+    world.forms["settlement"] = {"seal": plan.seal}
 
 
 async def _gathering(
@@ -392,14 +460,16 @@ async def _client(settings: Settings) -> AsyncIterator[tuple[Starlette, httpx.As
 
 
 async def _ask(
-    client: httpx.AsyncClient, question: Question, cookie: str | None, form: dict[str, str]
+    client: httpx.AsyncClient, question: Question, cookie: str | None, world: World
 ) -> httpx.Response:
     client.cookies.clear()
     if cookie:
         client.cookies.set("session", cookie)
     if question.method == "GET":
         return await client.get(question.path)
-    return await client.request(question.method, question.path, data=FORM | form)
+    noun = (*question.path.split("/"), "", "")[3]
+    form = FORM | world.forms.get(noun, {})
+    return await client.request(question.method, question.path, data=form)
 
 
 async def digest(db: Database) -> dict[str, list[str]]:
@@ -469,7 +539,7 @@ class _Commits:
 async def _answer(
     client: httpx.AsyncClient, question: Question, actor: str, world: World, found: Answers
 ) -> int:
-    response = await _ask(client, question, world.cookies.get(actor), world.form)
+    response = await _ask(client, question, world.cookies.get(actor), world)
     found.setdefault((question.name, question.about), {})[actor] = response.status_code
     assert response.status_code < 500, f"{question} broke, asked by {actor}"
     _no_canary(actor, question, response)
