@@ -24,6 +24,7 @@ NAMES = (
     "standby",
     "arrivals",
     "door",
+    "settling",
     "reading",
     "verifying",
     "importing",

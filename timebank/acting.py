@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from timebank.errors import NotFound, ReadOnlyMember
@@ -93,17 +93,23 @@ async def active(conn: AsyncConnection, community: UUID, by: UUID) -> Actor:
     return actor
 
 
+async def all_coordinators(conn: AsyncConnection, community: UUID) -> list[Actor]:
+    """Every active member who may coordinate."""
+    ids = await conn.execute(select(members.c.id).where(*_coordinate(community)))
+    return list((await find(conn, community, [row.id for row in ids])).values())
+
+
 async def coordinators(conn: AsyncConnection, community: UUID) -> int:
     """How many active members may coordinate."""
     return (
-        await conn.scalar(
-            select(func.count())
-            .select_from(members)
-            .where(
-                members.c.community_id == community,
-                members.c.status == Status.ACTIVE.value,
-                members.c.role.in_((Role.COORDINATOR.value, Role.STEWARD.value)),
-            )
-        )
+        await conn.scalar(select(func.count()).select_from(members).where(*_coordinate(community)))
         or 0
+    )
+
+
+def _coordinate(community: UUID) -> tuple[ColumnElement[bool], ...]:
+    return (
+        members.c.community_id == community,
+        members.c.status == Status.ACTIVE.value,
+        members.c.role.in_((Role.COORDINATOR.value, Role.STEWARD.value)),
     )

@@ -22,7 +22,7 @@ from ledger.proof import Report as LedgerReport
 from ledger.sql import metadata, read, store
 from ledger.sql import verify as ledger_verify
 from ledger.sql.types import Count, Flag, Hash, Id, Instant, Words
-from timebank import communities
+from timebank import communities, workshops
 from timebank.beside import comparing
 from timebank.comparing import Comparison, compare
 from timebank.db import Database
@@ -71,6 +71,8 @@ class Overview:
     organisation_accounts: int
     organisation_total: Minutes
     commons_total: Minutes
+    workshop_accounts: int
+    workshop_total: Minutes
     total: Minutes
     transfers: int
     head_seq: int
@@ -115,12 +117,16 @@ async def overview(conn: AsyncConnection, community: UUID) -> Overview:
     none = read.KindTotal(0, ZERO)
     people = totals.get(AccountKind.MEMBER, none)
     houses = totals.get(AccountKind.ORGANISATION, none)
+    shared = totals.get(AccountKind.COMMONS, none)
+    commons = await read.balance(conn, community, community)
     return Overview(
         member_accounts=people.accounts,
         member_total=people.balance,
         organisation_accounts=houses.accounts,
         organisation_total=houses.balance,
-        commons_total=totals.get(AccountKind.COMMONS, none).balance,
+        commons_total=commons,
+        workshop_accounts=shared.accounts - 1,
+        workshop_total=shared.balance - commons,
         total=sum((kind.balance for kind in totals.values()), ZERO),
         transfers=head.seq,
         head_seq=head.seq,
@@ -144,7 +150,8 @@ async def account_rows(
     rows = list(await conn.execute(query.order_by(members.c.id).limit(limit)))
     names = {row.id: row.name for row in rows}
     if after is None:
-        names = {place.commons_id: place.name} | names
+        shared = await workshops.names(conn, community)
+        names = {place.commons_id: place.name} | shared | names
     accounts = await read.accounts(conn, community, names)
     return [AccountRow(id, names[id], accounts[id].balance) for id in names if id in accounts]
 

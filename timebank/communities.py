@@ -129,12 +129,12 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?", re.ASCII)
 async def create(
     conn: AsyncConnection, *, slug: str, name: str, language: str, timezone: str, now: Moment
 ) -> Community:
-    """Begin a community: its journal, its commons, the first agreement and its lists.
+    """Begin a community: its journal, its commons, the first agreement, its lists and formats.
 
     Refuses an address that is taken (`SlugTaken`) and, with `BadInput`, one that is no address, an
     empty name, a language we do not speak or a time zone that does not exist.
     """
-    from timebank import agreements, own_lists  # their tables refer to the community's
+    from timebank import agreements, formats, own_lists  # their tables refer to the community's
 
     if not _SLUG.fullmatch(slug):
         raise BadInput("slug", "not_a_slug")
@@ -164,6 +164,7 @@ async def create(
     await store.open_account(conn, community.id, community.commons_id, AccountKind.COMMONS, now.at)
     await agreements.begin(conn, community.id, now=now)
     await own_lists.begin(conn, community.id, language, now=now)
+    await formats.begin(conn, community.id, language, now=now)
     await audit.write(
         conn,
         community.id,

@@ -53,8 +53,8 @@ _JOURNAL = """
     SELECT transfer.entry_id, transfer.source_id, transfer.destination_id, transfer.minutes,
         transfer.occurred_on, transfer.reverses_id, transfer.commitment, entry.kind,
         entry.category_id, entry.occurred_on, entry.note, entry.salt, entry.state,
-        entry.reverses_id, entry.reversed_by_id, source.side, source.minutes, destination.side,
-        destination.minutes
+        entry.reverses_id, entry.reversed_by_id, source.side, source.minutes, source.back,
+        destination.side, destination.minutes, destination.back
     FROM transfer
     LEFT JOIN entry ON entry.community_id = transfer.community_id AND entry.id = transfer.entry_id
     LEFT JOIN part AS source ON source.community_id = transfer.community_id
@@ -66,7 +66,7 @@ _JOURNAL = """
     ORDER BY transfer.seq
 """
 _PARTS = """
-    SELECT entry_id, account_id, side, minutes
+    SELECT entry_id, account_id, side, minutes, back
     FROM part WHERE community_id = $1 AND entry_id IN ids ORDER BY position
 """
 
@@ -103,8 +103,10 @@ class _Row(NamedTuple):
     reversed_by_id: Any
     source_side: str | None
     source_minutes: int
+    source_back: int
     destination_side: str | None
     destination_minutes: int
+    destination_back: int
 
     @property
     def gaining(self) -> str | None:
@@ -113,8 +115,8 @@ class _Row(NamedTuple):
         return (_LOSING if back else _GAINING).get(self.kind)
 
 
-_Part = tuple[Any, str, int]
-"""A part of an entry as it is kept: account, side, minutes."""
+_Part = tuple[Any, str, int, int]
+"""A part of an entry as it is kept: account, side, minutes, and how many of them take back."""
 
 
 async def compare(
@@ -130,7 +132,7 @@ async def compare(
         others = [id for id, rows in posted.items() if not _is_between_two(rows)]
         standing: dict[Any, list[_Part]] = {id: [] for id in others}
         for id, *part in await raw.ask_for(conn, _PARTS, community, others) if others else ():
-            standing[id].append((part[0], part[1], part[2]))
+            standing[id].append((part[0], part[1], part[2], part[3]))
         for id, rows in posted.items():
             check.entry(rows, standing.get(id))
             done += len(rows)
@@ -211,17 +213,20 @@ class _Check:
         """Add up the help of one posted entry; what undoes another is taken off."""
         sign = 1 if row.kept_reverses_id is None else -1
         if parts is None:
-            self._add(row.source_id, row.source_side, sign * row.source_minutes)
-            self._add(row.destination_id, row.destination_side, sign * row.destination_minutes)
+            self._add(row.source_id, row.source_side, sign, row.source_minutes, row.source_back)
+            ends = row.destination_minutes, row.destination_back
+            self._add(row.destination_id, row.destination_side, sign, *ends)
         else:
-            for account, side, minutes in parts:
-                self._add(account, side, sign * minutes)
+            for account, side, minutes, back in parts:
+                self._add(account, side, sign, minutes, back)
 
-    def _add(self, account: Any, side: str | None, minutes: int) -> None:
+    def _add(self, account: Any, side: str | None, sign: int, minutes: int, back: int) -> None:
+        """What goes back is taken off the other side, and only the rest counts on this one."""
         tally = self.tallies.get(account)
         if tally is None:
             tally = self.tallies[account] = [0, 0]
-        tally[side != _GAVE] += minutes
+        tally[side != _GAVE] += sign * (minutes - back)
+        tally[side == _GAVE] -= sign * back
 
 
 def _is_between_two(rows: Sequence[_Row]) -> bool:
@@ -261,8 +266,8 @@ def _moves(entry: _Row, parts: Sequence[_Part]) -> list[tuple[Any, Any, int]] | 
     last transfer first.
     """
     gaining = entry.gaining
-    gain = [[account, minutes] for account, side, minutes in parts if side == gaining]
-    lose = [[account, minutes] for account, side, minutes in parts if side != gaining]
+    gain = [[account, minutes] for account, side, minutes, _ in parts if side == gaining]
+    lose = [[account, minutes] for account, side, minutes, _ in parts if side != gaining]
     moves = []
     while gain and lose:
         taker, giver = gain[0], lose[0]

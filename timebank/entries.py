@@ -30,7 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.sql import metadata
 from ledger.sql.types import Count, Day, Flag, Hash, Id, Instant, MinutesType, Words
-from timebank import acting, communities, policy
+from timebank import acting, communities, policy, settlements, workshops
 from timebank.acting import Actor
 from timebank.entry import (
     OPEN,
@@ -105,6 +105,9 @@ parts = Table(  # who takes part in an entry, on which side, with how many minut
     Column("awaited", Flag, nullable=False),  # we asked them and they have not answered
     Column("confirmed_at", Instant),
     Column("confirmed_by", Id),
+    # So many of the minutes take back what the account had counted on the other side.
+    Column("back", MinutesType, nullable=False, server_default="0"),
+    Column("must_agree", Flag, nullable=False, server_default="0"),  # whatever the agreement says
     ForeignKeyConstraint(["community_id", "entry_id"], ["entry.community_id", "entry.id"]),
     ForeignKeyConstraint(["community_id", "account_id"], ["account.community_id", "account.id"]),
     CheckConstraint("minutes > 0", name="minutes"),
@@ -261,6 +264,8 @@ async def every_of(
 async def load(conn: AsyncConnection, community: UUID, ids: Collection[UUID]) -> list[Entry]:
     """These entries in the order asked for, in two queries; what is not there is left out.
 
+    A third one asks who vouched for those that settle gatherings.
+
     Says nothing about who may see them.
     """
     if not ids:
@@ -270,8 +275,11 @@ async def load(conn: AsyncConnection, community: UUID, ids: Collection[UUID]) ->
     everyone: dict[UUID, list[Part]] = {}
     for entry_id, part in await _parts(conn, community, wanted):
         everyone.setdefault(entry_id, []).append(part)
+    seen_by = await _witnesses(conn, community, [id for id in rows if rows[id]["gathering_id"]])
     return [
-        _entry(rows[id], tuple(everyone.get(id, ()))) for id in dict.fromkeys(ids) if id in rows
+        _entry(rows[id], tuple(everyone.get(id, ())), tuple(seen_by.get(id, ())))
+        for id in dict.fromkeys(ids)
+        if id in rows
     ]
 
 
@@ -284,6 +292,7 @@ async def _rows(conn: AsyncConnection, community: UUID, ids: Collection[UUID]) -
             recorder.c.name.label("recorded_by_name"),
             behalf.c.name.label("on_behalf_of_name"),
             category.c.name.label("category"),
+            _gathering().label("gathering_id"),
         )
         .join(
             recorder,
@@ -311,19 +320,58 @@ async def _rows(conn: AsyncConnection, community: UUID, ids: Collection[UUID]) -
     return [row._mapping for row in found]
 
 
+def _gathering() -> Any:
+    """The gathering an entry settles; a correction of words alone shares its entry."""
+    table = settlements.settlements
+    return (
+        select(table.c.gathering_id)
+        .where(table.c.community_id == entries.c.community_id, table.c.entry_id == entries.c.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+async def _witnesses(
+    conn: AsyncConnection, community: UUID, ids: Collection[UUID]
+) -> dict[UUID, list[UUID]]:
+    if not ids:
+        return {}
+    table = settlements.witnesses
+    rows = await conn.execute(
+        select(table.c.entry_id, table.c.member_id)
+        .where(table.c.community_id == community, table.c.entry_id.in_(ids))
+        .order_by(table.c.at, table.c.member_id)
+    )
+    found: dict[UUID, list[UUID]] = {}
+    for row in rows:
+        found.setdefault(row.entry_id, []).append(row.member_id)
+    return found
+
+
 async def _parts(
     conn: AsyncConnection, community: UUID, ids: Collection[UUID]
 ) -> list[tuple[UUID, Part]]:
-    """The parts of these entries in their written order. The commons is named as the community."""
-    commons = communities.communities
+    """The parts of these entries in their written order.
+
+    The commons is named as the community, a workshop's account as the workshop.
+    """
+    commons, workshop = communities.communities, workshops.workshops
     rows = await conn.execute(
         select(
             parts,
-            func.coalesce(members.c.name, commons.c.name).label("name"),
+            func.coalesce(members.c.name, workshop.c.name, commons.c.name).label("name"),
+            members.c.id.label("member_id"),
             members.c.person_id,
             has_manager(parts.c.community_id, members.c.id, None).label("managed"),
         )
         .outerjoin(members, is_member(parts, parts.c.account_id))
+        .outerjoin(
+            workshop,
+            and_(
+                workshop.c.community_id == parts.c.community_id,
+                workshop.c.id == parts.c.account_id,
+            ),
+        )
         .outerjoin(commons, commons.c.id == parts.c.account_id)
         .where(parts.c.community_id == community, parts.c.entry_id.in_(ids))
         .order_by(parts.c.entry_id, parts.c.position)
@@ -339,14 +387,16 @@ async def _parts(
                 row.awaited,
                 row.confirmed_at,
                 row.confirmed_by,
-                row.person_id is not None or bool(row.managed),
+                row.member_id is None or row.person_id is not None or bool(row.managed),
+                row.back,
+                row.must_agree,
             ),
         )
         for row in rows
     ]
 
 
-def _entry(row: Any, everyone: tuple[Part, ...]) -> Entry:
+def _entry(row: Any, everyone: tuple[Part, ...], seen_by: tuple[UUID, ...]) -> Entry:
     return Entry(
         community_id=row["community_id"],
         id=row["id"],
@@ -369,6 +419,8 @@ def _entry(row: Any, everyone: tuple[Part, ...]) -> Entry:
         reverses_id=row["reverses_id"],
         reversed_by_id=row["reversed_by_id"],
         parts=everyone,
+        gathering_id=row["gathering_id"],
+        witnessed_by=seen_by,
     )
 
 

@@ -18,7 +18,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from ledger import Minutes
+from ledger import ZERO, Minutes
 
 
 class Kind(StrEnum):
@@ -125,7 +125,9 @@ class Part:
     awaited: bool
     confirmed_at: datetime | None
     confirmed_by: UUID | None
-    reachable: bool  # has a sign-in (an organisation: a manager), so that they can be asked
+    reachable: bool  # a sign-in (an organisation: a manager's), or nobody who has to be asked
+    back: Minutes = ZERO  # so many of the minutes take back what stood on the other side
+    must_agree: bool = False  # before anybody approves, whatever the agreement says
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,8 @@ class Entry:
     reverses_id: UUID | None
     reversed_by_id: UUID | None
     parts: tuple[Part, ...]
+    gathering_id: UUID | None = None  # the gathering whose hours it settles, or corrects
+    witnessed_by: tuple[UUID, ...] = ()  # of a settlement: who was there and says it is right
 
     @property
     def givers(self) -> tuple[Part, ...]:

@@ -395,22 +395,7 @@ async def keep_step(
 
     Without `tell` nobody is: somebody else sees to it.
     """
-    number = select(func.coalesce(func.max(steps.c.number), 0) + 1).where(
-        steps.c.community_id == entry.community_id, steps.c.entry_id == entry.id
-    )
-    await conn.execute(
-        insert(steps).values(
-            community_id=entry.community_id,
-            entry_id=entry.id,
-            number=number.scalar_subquery(),
-            kind=kind.value,
-            member_id=by.id,
-            at=now.at,
-            words=words,
-            override=False,
-            stood_in=False,
-        )
-    )
+    await add_step(conn, entry, kind, by.id, now, words)
     await audit.write(
         conn,
         entry.community_id,
@@ -438,6 +423,33 @@ async def keep_step(
         foreseen=tuple(foreseen),
     )
     await notices.entry_steps(conn, entry.community_id, [news], now=now)
+
+
+async def add_step(
+    conn: AsyncConnection,
+    entry: Entry,
+    kind: StepKind,
+    by: UUID,
+    now: Moment,
+    words: str = "",
+) -> None:
+    """A step of an entry's story and nothing else, for those who tell of it in their own way."""
+    number = select(func.coalesce(func.max(steps.c.number), 0) + 1).where(
+        steps.c.community_id == entry.community_id, steps.c.entry_id == entry.id
+    )
+    await conn.execute(
+        insert(steps).values(
+            community_id=entry.community_id,
+            entry_id=entry.id,
+            number=number.scalar_subquery(),
+            kind=kind.value,
+            member_id=by,
+            at=now.at,
+            words=words,
+            override=False,
+            stood_in=False,
+        )
+    )
 
 
 def _refuse_long(words: str) -> None:

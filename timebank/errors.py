@@ -18,6 +18,16 @@
     │   ├── NotConfirmed        the agreement asks the other side to confirm first
     │   ├── ReasonMissing       this step needs a reason
     │   └── CannotUndo          a reversal, or something never posted, cannot be undone
+    ├── GatheringRefused
+    │   ├── TooManyNames        the list holds as many unknown names as it can
+    │   ├── NamesWaiting        names on the list still have to be confirmed
+    │   ├── NotBegun            the gathering is still to come
+    │   ├── DoorShut            the code at the door works around the time of its gathering only
+    │   ├── ListClosed          the list of a gathering is closed
+    │   ├── ListOpen            the list of a gathering is still open
+    │   ├── NobodyAgrees        nobody can agree for the organisation that is to sponsor it
+    │   ├── SettlementMoved     what this settlement builds on is no longer so
+    │   └── CorrectedSince      a later correction builds on what is to be undone
     ├── MemberRefused
     │   ├── AlreadyMember
     │   ├── JoiningClosed       the agreement lets people in by invitation only
@@ -28,6 +38,11 @@
     │   ├── TooManyTries        wait until `until`
     │   ├── WeakPassword        too short, too long or too easy to guess
     │   └── LinkSpent           the link is used, too old, or was never valid
+    ├── GatheringRefused
+    │   ├── SignUpClosed        it is over, or was called off
+    │   ├── RoleTaken           as many people as it needs carry this role already
+    │   ├── RoleCarried         somebody said they would do it, so the role stays
+    │   └── OnTheList           a guest of this name is on the list already
     ├── AgreementMoved          somebody adopted another version while you were writing
     └── SlugTaken               a community with this name in its address is already here
 
@@ -200,6 +215,86 @@ class CannotUndo(EntryRefused):
         return "This cannot be undone. Record a new entry instead."
 
 
+class GatheringRefused(TimebankError):
+    """A gathering cannot be changed, joined, kept a list of or settled in this way."""
+
+
+@dataclass(eq=False)
+class TooManyNames(GatheringRefused):
+    """As many names as a list can hold wait to be confirmed already."""
+
+    def __str__(self) -> str:
+        return "Too many names wait to be confirmed. Tell somebody who looks after the gathering."
+
+
+@dataclass(eq=False)
+class NamesWaiting(GatheringRefused):
+    """Names on the list still have to be confirmed."""
+
+    count: int
+
+    def __str__(self) -> str:
+        return f"{self.count} names still have to be confirmed. Say who they are first."
+
+
+@dataclass(eq=False)
+class NotBegun(GatheringRefused):
+    """The gathering is still to come."""
+
+    def __str__(self) -> str:
+        return "This gathering is still to come. Its list can be closed once it has begun."
+
+
+@dataclass(eq=False)
+class DoorShut(GatheringRefused):
+    """The code at the door works around the time of its gathering only."""
+
+    def __str__(self) -> str:
+        return "This code works only around the time of its gathering."
+
+
+@dataclass(eq=False)
+class ListClosed(GatheringRefused):
+    """The list of the gathering is closed."""
+
+    def __str__(self) -> str:
+        return "The list is closed. Open it again first, with a reason."
+
+
+@dataclass(eq=False)
+class ListOpen(GatheringRefused):
+    """The list of the gathering is still open."""
+
+    def __str__(self) -> str:
+        return "The list is still open. Close it first, when everybody is on it."
+
+
+@dataclass(eq=False)
+class NobodyAgrees(GatheringRefused):
+    """Nobody with a sign-in keeps the account of the organisation that is to sponsor it."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"Nobody who can sign in keeps the account of {self.name}, so nobody can agree."
+
+
+@dataclass(eq=False)
+class SettlementMoved(GatheringRefused):
+    """The attendance, or the settlement it builds on, is no longer what was looked at."""
+
+    def __str__(self) -> str:
+        return "Something changed meanwhile. Look at the table once more before you go on."
+
+
+@dataclass(eq=False)
+class CorrectedSince(GatheringRefused):
+    """A later correction builds on what is to be undone."""
+
+    def __str__(self) -> str:
+        return "A later correction builds on this. Undo that one first."
+
+
 class MemberRefused(TimebankError):
     """The membership cannot change in this way."""
 
@@ -277,6 +372,47 @@ class LinkSpent(SignInRefused):
 
     def __str__(self) -> str:
         return "This link no longer works. Ask for a new one."
+
+
+@dataclass(eq=False)
+class SignUpClosed(GatheringRefused):
+    """It is over, or was called off, so nobody can say any more whether they come."""
+
+    def __str__(self) -> str:
+        return "This gathering is over, or was called off."
+
+
+@dataclass(eq=False)
+class RoleTaken(GatheringRefused):
+    """As many people as the role needs have said they would."""
+
+    key: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"Somebody else has said yes to this already: {self.name or self.key}."
+
+
+@dataclass(eq=False)
+class RoleCarried(GatheringRefused):
+    """So many people said they would do this; talk to them before it is taken away."""
+
+    key: str
+    name: str
+    carriers: int
+
+    def __str__(self) -> str:
+        return f"{self.carriers} people said they would do this: {self.name or self.key}."
+
+
+@dataclass(eq=False)
+class OnTheList(GatheringRefused):
+    """A guest of this name is on the list already."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.name} is on the list already."
 
 
 @dataclass(eq=False)

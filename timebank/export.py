@@ -21,6 +21,7 @@ from ledger.minutes import Minutes
 from ledger.sql import book as stored_book
 from ledger.sql import read
 from ledger.transfer import PostedTransfer
+from timebank import workshops
 from timebank.communities import Community, categories
 from timebank.entries import entries
 from timebank.members import MemberKind, members
@@ -180,7 +181,7 @@ async def _words(conn: AsyncConnection, community: Community, ids: set[UUID]) ->
 async def _account_names(
     conn: AsyncConnection, community: Community, pattern: str
 ) -> dict[UUID, str]:
-    """A name for each account: the commons', and each member's or organisation's."""
+    """A name for each account: the commons', each member's, organisation's and workshop's."""
     group = {MemberKind.PERSON: "Members", MemberKind.ORGANISATION: "Organisations"}
     names = {community.commons_id: "Commons"}
     rows = await conn.execute(
@@ -189,6 +190,8 @@ async def _account_names(
         .order_by(members.c.id)
     )
     named = {row.id: (group[MemberKind(row.kind)], row.name.replace(":", "-")) for row in rows}
+    shared = await workshops.names(conn, community.id)
+    named |= {id: ("Workshops", name.replace(":", "-")) for id, name in shared.items()}
     async for account in read.all_accounts(conn, community.id):
         if account.id != community.commons_id:
             under, name = named.get(account.id, ("Others", str(account.id)))

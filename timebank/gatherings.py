@@ -3,7 +3,7 @@
     planned ─► held ─► settled          planned ─► cancelled
 
 A gathering stands alone or is one of a series. Days and hours of the clock are those of the
-community's time zone; moments are kept in UTC.
+community's time zone; moments are kept in UTC. One gathering as values is in `timebank.gathering`.
 """
 
 from __future__ import annotations
@@ -89,6 +89,7 @@ series = Table(  # "every second Tuesday": its dates are made into gatherings so
     Column("first_on", Day, nullable=False),
     Column("at", Words, nullable=False),  # by the community's clocks, `18:00`
     Column("lasts", MinutesType, nullable=False),
+    Column("plan", Json, nullable=False, server_default="{}"),  # what its next dates are like
     Column("last_on", Day),
     Column("made_by", Id, nullable=False),
     Column("made_at", Instant, nullable=False),
@@ -104,7 +105,8 @@ gatherings = Table(
     Column("community_id", Id, primary_key=True),
     Column("id", Id, primary_key=True),
     Column("series_id", Id),
-    Column("occurs_on", Day),  # the day the series gave it, also after it was moved
+    # The day the series gave it, also after it was moved. NULL in a series: a day it gives no more.
+    Column("occurs_on", Day),
     Column("format_id", Id),
     Column("title", Words, nullable=False),
     Column("purpose", Words, nullable=False),  # in a sentence
@@ -125,6 +127,8 @@ gatherings = Table(
     Column("made_by", Id, nullable=False),
     Column("made_at", Instant, nullable=False),
     Column("touched_at", Instant, nullable=False),
+    Column("revision", Count, nullable=False, server_default="0"),  # grows when calendars must know
+    Column("parting", Words, nullable=False, server_default=""),  # said when it was called off
     ForeignKeyConstraint(
         ["community_id", "agreement_version"], ["agreement.community_id", "agreement.version"]
     ),
@@ -230,5 +234,35 @@ duties = Table(  # who carries which role at a gathering
     ),
     ForeignKeyConstraint(["community_id", "seat_id"], ["seat.community_id", "seat.id"]),
     ForeignKeyConstraint(["community_id", "asked_by"], ["member.community_id", "member.id"]),
+    sqlite_strict=True,
+)
+
+invited_organisations = Table(  # who were asked to send somebody
+    "invited_organisation",
+    metadata,
+    Column("community_id", Id, primary_key=True),
+    Column("gathering_id", Id, primary_key=True),
+    Column("organisation_id", Id, primary_key=True),
+    Column("invited_by", Id, nullable=False),
+    Column("invited_at", Instant, nullable=False),
+    Column("declined_at", Instant),  # they said: nobody of us, this time
+    ForeignKeyConstraint(
+        ["community_id", "gathering_id"], ["gathering.community_id", "gathering.id"]
+    ),
+    ForeignKeyConstraint(["community_id", "invited_by"], ["member.community_id", "member.id"]),
+    ForeignKeyConstraint(["community_id", "organisation_id"], ["member.community_id", "member.id"]),
+    sqlite_strict=True,
+)
+
+reminders = Table(  # which reminders have gone out, so that none goes twice
+    "reminder",
+    metadata,
+    Column("community_id", Id, primary_key=True),
+    Column("gathering_id", Id, primary_key=True),
+    Column("kind", Words, primary_key=True),
+    Column("sent_at", Instant, nullable=False),
+    ForeignKeyConstraint(
+        ["community_id", "gathering_id"], ["gathering.community_id", "gathering.id"]
+    ),
     sqlite_strict=True,
 )

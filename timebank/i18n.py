@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import gettext as catalogues
 import io
+import re
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from babel.dates import format_date, format_skeleton, format_time, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
@@ -33,6 +35,7 @@ _WRITTEN_AS = {"en": "en_GB"}
 """Where a language is written in several ways, the one we take."""
 
 _MINUS = "−"
+_YEAR = re.compile(r",?\s*(?:'[^']*')?\s*y+$")  # with the word before it: `'de' y`
 
 
 def N_(message: str) -> str:  # noqa: N802  (the name that gettext's tools look for)
@@ -81,6 +84,40 @@ def format_moment(at: datetime, language: str, timezone: str) -> str:
     local = at.astimezone(ZoneInfo(timezone))
     hour = format_time(local.time(), format="HH:mm", locale=_locale(language))
     return f"{format_day(local.date(), language, 'short')}, {hour}"
+
+
+def format_clock(at: datetime, language: str, timezone: str) -> str:
+    """`18:05` on the clocks of that time zone."""
+    local = at.astimezone(ZoneInfo(timezone))
+    return format_time(local.time(), format="HH:mm", locale=_locale(language))
+
+
+def format_weekday(day: date, language: str) -> str:
+    """`Tuesday 10 November`, for a day whose year nobody has to be told."""
+    whole = Locale.parse(_locale(language)).date_formats["full"].pattern
+    return format_date(day, format=_YEAR.sub("", whole), locale=_locale(language))
+
+
+def weekdays(language: str) -> list[tuple[str, str]]:
+    """The days of the week from Monday on, each short and in full: `Mo`, `Monday`."""
+    locale = Locale.parse(_locale(language))
+    names = locale.days["stand-alone"]
+    return [(names["short"][day], names["wide"][day]) for day in range(7)]
+
+
+def format_span(begin: datetime, end: datetime, language: str, timezone: str) -> str:
+    """`Tuesday 10 November 2026, 18:00 to 20:00`; with both days if it goes on past midnight."""
+    _ = translations(language).gettext
+    first, last = (at.astimezone(ZoneInfo(timezone)).date() for at in (begin, end))
+    facts = {
+        "day": format_day(first, language),
+        "begin": format_clock(begin, language, timezone),
+        "last": format_day(last, language),
+        "end": format_clock(end, language, timezone),
+    }
+    if first == last:
+        return _("%(day)s, %(begin)s to %(end)s") % facts
+    return _("%(day)s, %(begin)s to %(last)s, %(end)s") % facts
 
 
 def ago(then: datetime, now: datetime, language: str) -> str:

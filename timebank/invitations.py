@@ -22,6 +22,7 @@ from timebank import (
     members,
     notices,
     people,
+    seats,
     sessions,
     throttle,
     tokens,
@@ -246,6 +247,9 @@ async def _join(
             welcomed_by=by,
             now=now,
         )
+    if found.facts.get("seat"):
+        gathering, seat = UUID(found.facts["gathering"]), UUID(found.facts["seat"])
+        await seats.becomes(conn, community, gathering, seat, member.id, now=now)
     await _note(conn, community, member.id, "invitation.accepted", by or member.id, now)
 
 

@@ -494,6 +494,8 @@ async def leave(conn: AsyncConnection, community: UUID, id: UUID, *, by: UUID, n
 
 async def end(conn: AsyncConnection, member: Member, *, by: UUID | None, now: Moment) -> None:
     """`leave`, for who has asked already whether it may be; the book's lock is held."""
+    from timebank import gathering_data
+
     await _refuse_last_steward(conn, member)
     await change_status(
         conn,
@@ -504,6 +506,7 @@ async def end(conn: AsyncConnection, member: Member, *, by: UUID | None, now: Mo
         paused_until=None,
     )
     await _set(conn, member, role=Role.MEMBER.value)
+    await gathering_data.withdraw(conn, member.community_id, member.id, now=now)
     await note(conn, member.community_id, by, "member.left", member.id, {}, now)
 
 

@@ -26,13 +26,19 @@ from ledger.sql import metadata
 from timebank import (  # noqa: F401 - each adds its tables to the metadata
     affiliations,
     agreements,
+    attendance_steps,
     audit,
     batches,
     books,
     checks,
     communities,
     corrections,
+    doors,
+    edge,
     entries,
+    feeds,
+    gathering_actions,
+    gathering_notes,
     gatherings,
     inbox,
     keeping_apart,
@@ -48,7 +54,10 @@ from timebank import (  # noqa: F401 - each adds its tables to the metadata
     sectors,
     settlements,
     stays,
+    stories,
+    ticks,
     welcoming,
+    workshops,
 )
 from timebank.config import Settings
 from timebank.inbox import aside, deeds, in_hand, morning  # noqa: F401

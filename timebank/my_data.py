@@ -28,11 +28,13 @@ from timebank import (
     checks,
     communities,
     corrections,
+    gathering_data,
     keeping_apart,
     listings,
     members,
     notes,
     policy,
+    room_data,
     spreadsheet,
     statements,
     stays,
@@ -65,8 +67,15 @@ listings.json    what you offered and asked for, and who answered
 answers.json     what you answered to others
 care.json        what coordinators noted about you, checked, ticked off, and whether you were asked
                  to stay; and whom you asked to be kept apart from
+gatherings.json  those you planned, your seats and roles, whom you invited
 audit.json       what you did, and what was done to you
 desk.json        what coordinators noted: about you, or you as one of them
+stories.json     what you said after gatherings, and what may be done with it
+notes.json       notes you wrote for gatherings; they stay with the group, without your name
+actions.json     what you took on at gatherings, or added for others
+hours.json       what stands for you from each gathering, role by role
+lists.json       lists of gatherings you closed or opened again, and why
+ticks.json       how long you were at gatherings, and whom you ticked there
 """
 
 
@@ -113,6 +122,7 @@ async def archive(conn: AsyncConnection, community: UUID, member: UUID, *, now: 
             ensure_ascii=False,
             indent=2,
         ),
+        "gatherings.json": _json(await gathering_data.of(conn, community, member)),
         "audit.json": _json(
             await _rows(
                 conn,
@@ -124,6 +134,8 @@ async def archive(conn: AsyncConnection, community: UUID, member: UUID, *, now: 
         ),
         "desk.json": _json(await _desk(conn, community, member)),
     }
+    of_gatherings = room_data.kept(community, member)
+    files |= {name: _json(await _rows(conn, query)) for name, query in of_gatherings.items()}
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as folder:
         for name, text in files.items():
@@ -155,6 +167,8 @@ async def close(
     await _erase_notes(conn, community, member)
     await _erase_listings(conn, community, member, now)
     await _erase_care(conn, community, member, now)
+    await room_data.erase(conn, community, member)
+    await gathering_data.forget(conn, community, member)
     await _erase_member(conn, community, member, now)
     await _erase_mails_and_invitations(conn, community, leaving)
     if leaving.person_id is not None:

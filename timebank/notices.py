@@ -23,6 +23,8 @@ from timebank.outbox import Mail
 from timebank.people import Person
 from timebank.readers import Reader
 
+_MOST_NAMES = 8  # in one sentence of a mail
+
 
 @dataclass(frozen=True, slots=True)
 class EntryNews:
@@ -402,13 +404,21 @@ def _limit(one: Foreseen, reader: Reader, _: Callable[[str], str]) -> str:
 
 
 def _names(parts: Sequence[Any]) -> str:
-    return ", ".join(part.name for part in parts)
+    """Names for a sentence; of a whole gathering, the first of them."""
+    names = [part.name for part in parts]
+    shown = names if len(names) <= _MOST_NAMES else [*names[:_MOST_NAMES], "…"]
+    return ", ".join(shown)
 
 
 def concerned(entry: Entry) -> set[UUID]:
-    """Everyone in an entry, and those who recorded it or had it recorded."""
+    """Everyone in an entry, and those who recorded it or had it recorded.
+
+    As long as the hours of a gathering wait, that is who sent them and who has to agree; the others
+    hear of them once they stand.
+    """
     others = {entry.recorded_by, entry.on_behalf_of or entry.recorded_by}
-    return {part.account_id for part in entry.parts} | others
+    waits = entry.gathering_id is not None and entry.posted_at is None
+    return {part.account_id for part in entry.parts if part.must_agree or not waits} | others
 
 
 def _wanted(one: EntryNews) -> set[UUID]:

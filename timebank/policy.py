@@ -14,6 +14,8 @@ from uuid import UUID
 from timebank import flow
 from timebank.agreements import Approval, OtherSide, Silence, Terms
 from timebank.entry import OPEN, Entry, Kind, Part, Side, State
+from timebank.gathering import Gathering
+from timebank.gatherings import Openness
 from timebank.members import Member, Role, Status
 
 Accounts = Collection[UUID]
@@ -225,8 +227,9 @@ def may_see_entry(me: Member, entry: Entry, acts_for: Accounts = NOBODY) -> bool
 
 
 def may_change(me: Member, entry: Entry) -> bool:
-    """Whoever wrote it down corrects it, as long as it waits."""
-    return may_act(me) and me.id == entry.recorded_by and entry.state in OPEN
+    """Whoever wrote it down corrects it, as long as it waits; a settlement only by its list."""
+    waits = entry.state in OPEN and entry.gathering_id is None
+    return may_act(me) and me.id == entry.recorded_by and waits
 
 
 def may_withdraw(me: Member, entry: Entry) -> bool:
@@ -238,13 +241,15 @@ def may_withdraw(me: Member, entry: Entry) -> bool:
 def answerable(me: Member, entry: Entry, acts_for: Accounts = NOBODY) -> tuple[Part, ...]:
     """The parts somebody may confirm: their own and those they act for.
 
-    Not what they wrote down themselves, and never the side opposite to the one they stand on.
+    Not what they wrote down themselves, and never the side opposite to the one they stand on;
+    except that whoever keeps an organisation's account agrees to what it sponsors, also where they
+    were there: a coordinator looks at it as well.
     """
     if not may_act(me) or me.id == entry.recorded_by:
         return ()
     mine = [part for part in entry.parts if part.account_id in _mine(me, acts_for)]
     own_side = next((part.side for part in mine if part.account_id == me.account_id), None)
-    return tuple(part for part in mine if own_side in (None, part.side))
+    return tuple(part for part in mine if own_side in (None, part.side) or part.must_agree)
 
 
 def may_confirm(me: Member, entry: Entry, acts_for: Accounts = NOBODY) -> bool:
@@ -310,8 +315,12 @@ def may_stand_in(
     """Whether the other side's confirmation stands in for a second coordinator.
 
     The agreement has to allow it, `me` has to be the only one, and everyone whose balance goes
-    down has to have confirmed, themselves and not through `me`.
+    down has to have confirmed, themselves and not through `me`. A settlement is vouched for by
+    somebody else who was there; they are asked only where every coordinator gains from it.
     """
+    if entry.gathering_id is not None:
+        others = set(entry.witnessed_by) - {me.id, entry.recorded_by}
+        return terms.sole_coordinator and bool(others)
     gaining = flow.gaining_side(entry.kind)
     giving_up = [part for part in entry.parts if part.side is not gaining]
     return (
@@ -398,14 +407,76 @@ def steps_open_to(
     return frozenset(step for step, open_ in found.items() if open_)
 
 
+# ── Gatherings ───────────────────────────────────────────────────────────────────────────────────
+
+
+def may_plan(me: Member) -> bool:
+    """Every active member may bring people together."""
+    return may_act(me)
+
+
+def may_organise(me: Member, gathering: Gathering, manages: Accounts = NOBODY) -> bool:
+    """Who made it or agreed to lead it, account managers of its hosts, and coordinators.
+
+    Offering to host is not enough: an organiser has to agree, else everyone could take over.
+    """
+    return may_act(me) and (
+        may_coordinate(me)
+        or me.id in gathering.organisers
+        or bool(gathering.host_ids & set(manages))
+    )
+
+
+def may_see_gathering(me: Member, gathering: Gathering, acts_for: Accounts = NOBODY) -> bool:
+    """All members; one by invitation is for those invited, those they act for, and organisers."""
+    if not may_look(me):
+        return False
+    if gathering.openness is not Openness.INVITED or may_coordinate(me):
+        return True
+    mine = _mine(me, acts_for)
+    asked = {seat.member_id for seat in gathering.seats} | {one.id for one in gathering.invited}
+    return bool(mine & (asked | gathering.organisers | gathering.host_ids))
+
+
+def may_invite_to(me: Member, gathering: Gathering, acts_for: Accounts = NOBODY) -> bool:
+    """Every active member who sees it brings others; to one by invitation, organisers do."""
+    if gathering.openness is Openness.INVITED:
+        return may_organise(me, gathering, acts_for)
+    return may_act(me) and may_see_gathering(me, gathering, acts_for)
+
+
+def may_answer_for(
+    me: Member, member: Member, gathering: Gathering, acts_for: Accounts = NOBODY
+) -> bool:
+    """Oneself, whom one acts for, anyone for a coordinator; organisers for who has no sign-in."""
+    if not may_act(me) or not may_see_gathering(me, gathering, acts_for):
+        return False
+    if me.id == member.id or member.id in acts_for or may_coordinate(me):
+        return True
+    return member.person_id is None and may_organise(me, gathering, acts_for)
+
+
+def may_edit_formats(me: Member) -> bool:
+    """Who says how the community's kinds of gatherings go."""
+    return may_coordinate(me)
+
+
+def may_open_calendar(me: Member) -> bool:
+    """Who decides whether everybody can see what is on."""
+    return may_coordinate(me)
+
+
 # ── What the agreement asks ──────────────────────────────────────────────────────────────────────
 
 
 def agreed_enough(entry: Entry, terms: Terms, *, silent: bool = False) -> bool:
     """Whether the other side has said what the agreement asks of it.
 
-    `silent`: the days to answer have passed. Who cannot be asked is not waited for.
+    `silent`: the days to answer have passed. Who cannot be asked is not waited for. What an
+    organisation sponsors, somebody who keeps its account agrees to, whatever the agreement says.
     """
+    if any(part.must_agree and part.confirmed_at is None for part in entry.parts):
+        return False
     if terms.other_side is OtherSide.TOLD or entry.state is State.DISPUTED:
         return True
     waiting = any(part.awaited for part in entry.parts)
@@ -413,7 +484,9 @@ def agreed_enough(entry: Entry, terms: Terms, *, silent: bool = False) -> bool:
 
 
 def needs_coordinator(entry: Entry, terms: Terms) -> bool:
-    """Whether the agreement has a coordinator approve this entry."""
+    """Whether a coordinator approves this entry, as agreed; the hours of a gathering, always."""
+    if entry.gathering_id is not None:
+        return True
     if terms.approval is Approval.ALL or entry.state is State.DISPUTED:
         return True
     if commons_gives(entry.kind, entry.parts, entry.community_id):
@@ -440,6 +513,63 @@ def goes_by_itself(entry: Entry, terms: Terms, *, silent: bool) -> bool:
         or (part.awaited and quiet)
         for part in entry.parts
     )
+
+
+# ── Gatherings ───────────────────────────────────────────────────────────────────────────────────
+
+
+def may_see_room(me: Member, openness: Openness, *, organisers: Accounts, asked: bool) -> bool:
+    """Members know of what is open to members; of the rest who was asked, and who looks after it.
+
+    `asked`: they, or somebody they act for, have a place at it.
+    """
+    return may_look(me) and (
+        openness is not Openness.INVITED or asked or me.id in organisers or may_coordinate(me)
+    )
+
+
+def may_keep_list(me: Member, organisers: Accounts) -> bool:
+    """Who takes attendance and sends the hours to approval: who looks after it, coordinators."""
+    return may_act(me) and (me.id in organisers or may_coordinate(me))
+
+
+def may_read_settlement(
+    me: Member, accounts: Accounts, acts_for: Accounts = NOBODY, *, organisers: Accounts
+) -> bool:
+    """Who sees how the hours move: who stands in it, who looks after it, coordinators."""
+    return may_look(me) and (
+        me.id in organisers or may_coordinate(me) or bool(_mine(me, acts_for) & set(accounts))
+    )
+
+
+def may_vouch(me: Member, entry: Entry, terms: Terms, *, was_there: bool, all_gain: bool) -> bool:
+    """Whether somebody says that a settlement is right, where no coordinator can approve it.
+
+    `all_gain`: every coordinator gains from it. They were there, and did not send it themselves.
+    """
+    return (
+        may_act(me)
+        and entry.gathering_id is not None
+        and entry.state in OPEN
+        and entry.state is not State.RETURNED
+        and terms.sole_coordinator
+        and was_there
+        and all_gain
+        and me.id not in (entry.recorded_by, *entry.witnessed_by)
+    )
+
+
+def may_read_notes(me: Member, *, organisers: Accounts, was_there: bool) -> bool:
+    """Notes and actions are shared with those who were there, and with who looks after it."""
+    return may_look(me) and (was_there or me.id in organisers or may_coordinate(me))
+
+
+def may_tell_story(me: Member, teller: UUID | None, acts_for: Accounts = NOBODY) -> bool:
+    """One's own, that of somebody one acts for, and a coordinator for whoever told them."""
+    return may_act(me) and (may_coordinate(me) or teller in _mine(me, acts_for))
+
+
+# ── What both share ──────────────────────────────────────────────────────────────────────────────
 
 
 def dispute_ends(entry: Entry, terms: Terms) -> date:

@@ -40,6 +40,7 @@ from timebank import (
     notices,
     policy,
     recording,
+    settlement_posting,
     shapes,
 )
 from timebank.acting import Actor
@@ -214,11 +215,19 @@ class _Scene:
     actors: Mapping[UUID, Actor]
     coordinators: int
     corrections: Mapping[UUID, Draft | Correction | TimebankError]
+    settlements: settlement_posting.Stories
+    who_coordinates: Sequence[Actor]  # looked up only where a gathering is settled
     now: Moment
 
     @property
     def terms(self) -> Terms:
         return self.agreement.terms
+
+    def nobody_else(self, entry: Entry) -> bool:
+        """Whether no other coordinator could approve it: one there is, or everyone gains."""
+        if entry.gathering_id is None:
+            return self.coordinators == 1
+        return all(policy.gains(one.member, entry, one.manages) for one in self.who_coordinates)
 
 
 class _Kept(NamedTuple):
@@ -320,6 +329,7 @@ async def _set_scene(
     await entry_steps.lock(conn, community, ids)
     found = await entries.load(conn, community, ids)
     by = {request.by for request in requests if not isinstance(request, PostAgreed)}
+    stories = await settlement_posting.stories_of(conn, community, found)
     return _Scene(
         place=await communities.by_id(conn, community),
         agreement=await agreements.current(conn, community),
@@ -328,6 +338,8 @@ async def _set_scene(
         actors=await acting.find(conn, community, by),
         coordinators=await acting.coordinators(conn, community),
         corrections=await _corrections(conn, community, requests, now),
+        settlements=stories,
+        who_coordinates=await acting.all_coordinators(conn, community) if stories else (),
         now=now,
     )
 
@@ -411,14 +423,15 @@ def _coordinator(scene: _Scene, request: Approve | Undo | Correct, entry: Entry)
 def _approval(scene: _Scene, request: Approve, entry: Entry, actor: Actor) -> _Act | Verdict:
     """A coordinator approves: not for their own gain, and as the agreement asks."""
     gains = policy.gains(actor.member, entry, actor.manages)
-    sole = scene.coordinators == 1
-    stood_in = gains and policy.may_stand_in(
-        actor.member, entry, scene.terms, actor.manages, sole=sole
+    alone = gains and scene.nobody_else(entry)
+    stood_in = alone and policy.may_stand_in(
+        actor.member, entry, scene.terms, actor.manages, sole=alone
     )
     if gains and not stood_in:
         raise OwnGain("approve")
     if entry.state is State.APPROVED:
         return _replay(entry)
+    settlement_posting.refuse_moved(entry, scene.settlements)
     if entry.state not in OPEN or entry.state is State.RETURNED:
         raise WrongState(entry.state, "approve")
     if not policy.agreed_enough(entry, scene.terms, silent=_silent(scene, entry)):
@@ -456,6 +469,7 @@ def _undoing(scene: _Scene, request: Undo | Correct, entry: Entry, actor: Actor)
         return _replay(entry)
     if entry.state is not State.APPROVED:
         raise CannotUndo
+    settlement_posting.refuse_corrected(entry, scene.settlements)
     if not request.reason.strip():
         raise ReasonMissing
     salt = scene.now.random_bytes(_SALT)
@@ -551,24 +565,7 @@ async def _write_down(conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act]
     await limits.follow(conn, scene.place.id, scene.terms, _moved(acts), posted_at)
     await _keep_steps(conn, scene, acts)
     await audit.write_many(conn, [_audited(scene, act) for act in acts], now=scene.now)
-    instead = {
-        act.entry.id: await corrections.write(
-            conn,
-            act.entry,
-            act.draft,
-            corrected_id=act.request.new_id,
-            reversal_id=act.posting.id,
-            by=act.by,
-            now=scene.now,
-        )
-        for act in acts
-        if isinstance(act.request, Correct) and act.draft is not None and act.by is not None
-    }
-    after = await entries.load(conn, scene.place.id, [act.entry.id for act in acts])
-    news = [
-        _news(act, entry, instead.get(entry.id)) for act, entry in zip(acts, after, strict=True)
-    ]
-    await notices.entry_steps(conn, scene.place.id, news, now=scene.now)
+    await _tell(conn, scene, acts)
 
 
 async def _mark_approved(
@@ -630,6 +627,7 @@ async def _put_reversals(
                 "position": position,
                 "side": part.side.value,
                 "minutes": part.minutes,
+                "back": part.back,
                 "awaited": False,
             }
             for position, part in enumerate(old.parts, start=1)
@@ -656,19 +654,22 @@ async def _mark_reversed(conn: AsyncConnection, scene: _Scene, acts: Sequence[_A
 async def _tally(conn: AsyncConnection, community: UUID, acts: Sequence[_Act]) -> None:
     """Help given and received by each account. Gifts of hours are no help; undoing takes it off.
 
-    And the latest day of it, so that the inbox knows who has gone quiet.
+    And the latest day of it, so that the inbox knows who has gone quiet. What a part takes back
+    comes off the other side, and only its rest counts on its own.
     """
     moved: dict[UUID, list[Minutes]] = {}
     latest: dict[UUID, datetime] = {}
     for act in acts:
         if act.entry.kind.is_gift:
             continue
-        back = act.kind is StepKind.REVERSED
+        undone = act.kind is StepKind.REVERSED
         day = datetime.combine(act.entry.occurred_on, time(), UTC)
         for part in act.entry.parts:
             latest[part.account_id] = max(day, latest.get(part.account_id, day))
             tally = moved.setdefault(part.account_id, [ZERO, ZERO])
-            tally[part.side is Side.RECEIVED] += -part.minutes if back else part.minutes
+            counts = part.minutes - part.back
+            tally[part.side is Side.RECEIVED] += -counts if undone else counts
+            tally[part.side is Side.GAVE] += part.back if undone else -part.back
     if not moved:
         return
     dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
@@ -719,6 +720,44 @@ async def _keep_steps(conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act]
                 step | {"entry_id": act.posting.id, "number": 1, "kind": StepKind.RECORDED.value}
             )
     await conn.execute(insert(entries.steps), rows)
+
+
+async def _write_instead(
+    conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act]
+) -> dict[UUID, Entry]:
+    """What is written down in the place of each corrected entry, by that entry's id."""
+    return {
+        act.entry.id: await corrections.write(
+            conn,
+            act.entry,
+            act.draft,
+            corrected_id=act.request.new_id,
+            reversal_id=act.posting.id,
+            by=act.by,
+            now=scene.now,
+        )
+        for act in acts
+        if isinstance(act.request, Correct) and act.draft is not None and act.by is not None
+    }
+
+
+async def _tell(conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act]) -> None:
+    """Those concerned hear of it. After a gathering they get thanks instead of news of an entry."""
+    others = [act for act in acts if act.entry.gathering_id is None]
+    instead = await _write_instead(conn, scene, others)
+    after = await entries.load(conn, scene.place.id, [act.entry.id for act in others])
+    news = [
+        _news(act, entry, instead.get(entry.id)) for act, entry in zip(others, after, strict=True)
+    ]
+    await notices.entry_steps(conn, scene.place.id, news, now=scene.now)
+    gatherings = [
+        settlement_posting.Posted(act.entry, act.kind is StepKind.REVERSED, act.words)
+        for act in acts
+        if act.entry.gathering_id is not None
+    ]
+    await settlement_posting.write_down(
+        conn, scene.place, gatherings, scene.settlements, now=scene.now
+    )
 
 
 def _audited(scene: _Scene, act: _Act) -> NewAct:

@@ -7,7 +7,7 @@ gathering, and `during` says whether the role takes the time of the gathering it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -58,6 +58,22 @@ FIRST_ROLES: tuple[AgreedRole, ...] = (
     AgreedRole(BuiltIn.FOLLOW_UP, Kind.FACILITATION, after=Minutes(30)),
 )
 """What a community agrees on until it says otherwise."""
+
+
+def label(key: str, name: str, _: Callable[[str], str]) -> str:
+    """What a role is called: as the community named it, else as it usually is."""
+    usual = {
+        BuiltIn.TAKE_PART: _("Take part"),
+        BuiltIn.INVITE: _("Invite"),
+        BuiltIn.HOST: _("Host"),
+        BuiltIn.TEA: _("Tea and cake"),
+        BuiltIn.FACILITATE: _("Facilitate"),
+        BuiltIn.NOTES: _("Take notes"),
+        BuiltIn.INTERPRET: _("Interpret"),
+        BuiltIn.CHILDCARE: _("Childcare"),
+        BuiltIn.FOLLOW_UP: _("Follow up"),
+    }
+    return name or (usual[BuiltIn(key)] if key in list(BuiltIn) else key)
 
 
 def as_json(roles: Iterable[AgreedRole]) -> list[dict[str, Any]]:

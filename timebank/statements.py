@@ -22,7 +22,7 @@ from ledger import ZERO, Line, Minutes
 from ledger.sql import read
 from ledger.sql.read import Span
 from ledger.sql.tables import transfer
-from timebank import acting, communities, policy
+from timebank import acting, communities, policy, workshops
 from timebank.communities import Community
 from timebank.entries import entries, steps
 from timebank.entry import Kind, StepKind
@@ -99,9 +99,15 @@ class StatementPage:
 
 
 async def may_see(conn: AsyncConnection, community: UUID, account_id: UUID, *, by: UUID) -> bool:
-    """Whether a statement is open to `by`: one's own, those one keeps, the commons', or all."""
+    """Whether a statement is open to `by`: one's own, those one keeps, the commons', or all.
+
+    What a workshop holds belongs to everybody, like the commons.
+    """
     actor = await acting.one(conn, community, by)
-    return policy.may_see_statement(actor.member, account_id, actor.acts_for)
+    if policy.may_see_statement(actor.member, account_id, actor.acts_for):
+        return True
+    shared = await workshops.is_one(conn, community, account_id)
+    return shared and policy.may_look(actor.member)
 
 
 async def page(
@@ -219,6 +225,8 @@ async def _open(
             members.c.community_id == community, members.c.id == account_id
         )
     )
+    if name is None:
+        name = await workshops.name_of(conn, community, account_id)
     known = await read.accounts(conn, community, [account_id])
     if name is None or account_id not in known:
         raise NotFound("statement")
@@ -298,7 +306,10 @@ async def _names(
             members.c.community_id == place.id, members.c.id.in_(accounts)
         )
     )
-    return {place.commons_id: place.name} | {row.id: row.name for row in rows}
+    found = {place.commons_id: place.name} | {row.id: row.name for row in rows}
+    if set(accounts) - set(found):
+        found |= await workshops.names(conn, place.id)
+    return found
 
 
 async def _matching(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,6 +23,7 @@ class Purpose(StrEnum):
     """What a link is for; one made for one thing opens nothing else."""
 
     INVITATION = "invitation"
+    GATHERING = "gathering"  # works as often as it is opened, until it ends
     SIGN_IN = "sign-in"
     RESET = "reset"
     STAY = "stay"  # somebody who was asked stays
@@ -122,6 +123,25 @@ async def waiting(
         .order_by(tokens.c.created_at.desc())
     )
     return [_token(row) for row in rows]
+
+
+async def keep(
+    conn: AsyncConnection,
+    key: bytes,
+    *,
+    facts: Mapping[str, Any] | None = None,
+    expires_at: datetime | None = None,
+) -> None:
+    """Give a link other facts, or another end (UTC)."""
+    values: dict[str, Any] = {} if facts is None else {"facts": dict(facts)}
+    if expires_at is not None:
+        values["expires_at"] = expires_at
+    await conn.execute(update(tokens).where(tokens.c.token_hash == key).values(**values))
+
+
+async def revoke(conn: AsyncConnection, keys: Iterable[bytes]) -> None:
+    """Remove these links."""
+    await conn.execute(delete(tokens).where(tokens.c.token_hash.in_(list(keys))))
 
 
 async def revoke_of(conn: AsyncConnection, person_id: UUID, *purposes: Purpose) -> None:

@@ -14,6 +14,7 @@ from timebank import agreements, policy
 from timebank.agreements import Agreement, Approval, Joining, OtherSide, Silence, Terms
 from timebank.errors import AgreementMoved, NotFound
 from timebank.i18n import format_day, format_minutes
+from web import agreement_roles
 from web.attempt import attempt
 from web.forms import Form
 from web.pages import gettext, here, language, ngettext, now, page, read, see_other
@@ -60,7 +61,9 @@ async def update(request: Request) -> Response:
     form = Form(await request.form())
     async with read(request) as conn:
         current = await agreements.current(conn, at.community.id)
-    terms = _terms(form, current.terms, _) or current.terms
+    terms = agreement_roles.read(
+        form, _terms(form, current.terms, _) or current.terms, now(request)
+    )
     reason = form.text("reason", limit=1000, lines=True)
     expected = form.number("version", 1, 2**31) or 0
     if expected != current.version:
@@ -107,6 +110,7 @@ async def _agreement_page(request: Request, number: int | None) -> Response:
         is_current=shown is versions[-1],
         current=versions[-1],
         clauses=say.all(shown.terms),
+        roles=[agreement_roles.said(role, gettext(request)) for role in shown.terms.roles],
         history=history[::-1],
         may_adopt=policy.may_adopt(at.me),
         review_due=_due(shown.terms.review_on, now(request).day_in(at.community.timezone)),
@@ -122,6 +126,8 @@ def _edit_page(request: Request, form: Form, current: Agreement, *, status: int 
         form=form,
         current=current,
         choices=_choices(_),
+        roles=agreement_roles.rows(current.terms, _),
+        kinds=agreement_roles.kinds(_),
     )
 
 
@@ -151,6 +157,7 @@ class Clauses:
             Clause(("floor_growth", "lowest_floor"), self._floor_growth(terms)),
             Clause(("commons_floor",), self._commons(terms)),
             Clause(("retention_months",), self._retention(terms)),
+            Clause(("credits_taking_part",), agreement_roles.taking_part(terms, self._gettext)),
             Clause(("review_on",), self._review(terms)),
         ]
 
@@ -164,6 +171,7 @@ class Clauses:
         ]
         if "purpose" in changed:
             pairs.insert(0, Change(old.purpose, new.purpose))
+        pairs += [Change(*pair) for pair in agreement_roles.changes(old, new, self._gettext)]
         return pairs
 
     def _joining(self, terms: Terms) -> str:
@@ -360,6 +368,7 @@ def _as_adopted(agreement: Agreement) -> dict[str, str]:
         "review_on": "" if terms.review_on is None else terms.review_on.isoformat(),
         **floors,
         **flags,
+        **agreement_roles.fields(terms),
     }
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, time
 from enum import StrEnum
 from typing import TypeVar
 from uuid import UUID
@@ -22,6 +22,7 @@ from starlette.datastructures import FormData, ImmutableMultiDict, QueryParams
 from ledger import Minutes, NotMinutes
 from ledger.errors import LedgerError
 from timebank.errors import BadInput, TimebankError
+from timebank.recurrence import read_clock
 from timebank.text import NotText, clean
 from web.messages import field_of, sentence
 
@@ -156,6 +157,16 @@ class Form:
             self._fault(name, "not_a_day")
             return None
         return day
+
+    def clock(self, name: str, *, required: bool = True) -> time | None:
+        """A time of day as browsers send it, `18:00`, or as people write it, `18.00`."""
+        typed = self._filled(name, required)
+        if not typed:
+            return None
+        clock = read_clock(typed)
+        if clock is None:
+            self._fault(name, "not_a_time")
+        return clock
 
     def choice(self, name: str, kinds: type[E], *, required: bool = True) -> E | None:
         """One of the choices that were offered."""

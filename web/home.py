@@ -8,8 +8,19 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from timebank import agreements, communities, entries, inbox, limits, policy, statements
+from timebank import (
+    acting,
+    agenda,
+    agreements,
+    communities,
+    entries,
+    inbox,
+    limits,
+    policy,
+    statements,
+)
 from web import limit_words
+from web.gathering_words import Telling
 from web.pages import gettext, here, now, page, person, read, words
 from web.stories import Gettext, Teller
 
@@ -43,6 +54,8 @@ async def show(request: Request) -> Response:
         terms = (await agreements.current(conn, community)).terms
         limit = await limits.of(conn, community, me.account_id, terms)
         in_inbox = await inbox.count(conn, community, now=now(request)) if coordinates else 0
+        actor = await acting.one(conn, community, me.id)
+        next_one = await agenda.next_one(conn, actor, now=now(request).at)
     return page(
         request,
         "home/show.html",
@@ -58,6 +71,8 @@ async def show(request: Request) -> Response:
         past=limit_words.past(limit, gettext(request)),
         in_inbox=in_inbox,
         coordinates=coordinates,
+        next_one=next_one,
+        telling=Telling.to(request, at.community),
         tell=Teller(words(request), me.id),
     )
 

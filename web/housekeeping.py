@@ -1,7 +1,8 @@
 """What has to be done whether or not anybody looks.
 
-Mail goes out, silence agrees, books are proved and their seals sent, breaks end, listings that come
-off soon are asked about, and so are members who gave no sign for long.
+Mail goes out, silence agrees, books are proved and their seals sent, breaks end, gatherings are
+reminded of, listings that come off soon are asked about, and so are members who gave no sign for
+long.
 
 Each duty is safe to do in several processes at once. One that fails is logged and done again at
 its next turn; the others go on.
@@ -18,12 +19,16 @@ from timebank import (
     anchors,
     books,
     communities,
+    edge,
     listing_steps,
     mail,
     members,
     notices,
     posting,
+    reminders,
     retention,
+    seats,
+    series,
     sessions,
     tokens,
 )
@@ -74,6 +79,7 @@ async def run(
         duties.create_task(
             every(RETENTION_EVERY, lambda: retention.look_after_all(database, now=clock()), stop)
         )
+        duties.create_task(every(SWEEP_EVERY, lambda: gatherings(database, clock()), stop))
 
 
 async def sweep(database: Database, now: Moment) -> None:
@@ -98,6 +104,14 @@ async def look_after_people(database: Database, now: Moment) -> None:
             for member in await members.resume_due(conn, place.id, now=now):
                 await notices.back_again(conn, place.id, member, now=now)
             await listing_steps.remind(conn, place.id, now=now)
+
+
+async def gatherings(database: Database, now: Moment) -> None:
+    """Make the dates of series, remind people, count the edge, and forget guests."""
+    await series.make_ahead(database, now=now)
+    await reminders.send_due(database, now=now)
+    await edge.recount(database, now=now)
+    await seats.forget_guests(database, now=now)
 
 
 async def prove(database: Database, now: Moment) -> None:

@@ -14,6 +14,7 @@ from ledger import errors as books
 from timebank import errors
 from timebank.errors import TimebankError
 from timebank.i18n import format_minutes
+from timebank.roles import label
 
 Gettext = Callable[[str], str]
 Sentence = Callable[[Any, Gettext], str]
@@ -41,6 +42,7 @@ _FIELDS: dict[type[Exception], str] = {
     errors.DayAhead: "day",
     errors.ReasonMissing: "words",
     errors.WeakPassword: "password",
+    errors.OnTheList: "name",
 }
 
 
@@ -93,6 +95,9 @@ def _reasons(_: Gettext) -> dict[str, str]:
         "percent_range": _("This has to be from 0 to 100 percent."),
         "closing_day_range": _("This has to be a day from 1 to 28."),
         "months_range": _("This has to be from 6 to 120 months."),
+        "longer_than_a_day": _(
+            "Nobody is there for longer than a day. Write it as 2:30 or 90 min."
+        ),
         "nothing_changed": _("Nothing is different from the agreement you have."),
         "ask_a_coordinator": _("Please talk to a coordinator about this."),
         "name_taken": _("This is on the list already."),
@@ -106,6 +111,22 @@ def _reasons(_: Gettext) -> dict[str, str]:
         "themselves_apart": _("Nobody can be kept apart from themselves."),
         "unknown_language": _("Choose one of the languages we have."),
         "unknown_timezone": _("This is not a time zone we know, such as Europe/London."),
+        "not_a_time": _("This is not a time of day. Write it as 18:00."),
+        "nowhere": _("Say where it is: a place, or a link where people meet online."),
+        "not_a_link": _("This is not an address on the web. It begins with https://."),
+        "too_short": _("This is too short. It has to last at least five minutes."),
+        "too_long_for_one": _("This is too long. Seven days at most are one gathering."),
+        "too_far_ahead": _("This is more than two years ahead. Plan it when it comes nearer."),
+        "too_long_ago": _("This is more than two months ago, too long to plan it afterwards."),
+        "too_many_hosts": _("A gathering can have %(limit)s hosts at most."),
+        "too_many_of_a_role": _("A role can be for %(limit)s people at most."),
+        "before_first_date": _("This lies before the first day."),
+        "not_on_this_day": _("The first day is not the last such weekday of its month."),
+        "has_a_date_already": _("On this day, or on one that follows, there is a date already."),
+        "too_many_at_once": _("Invite at most %(limit)s people at once."),
+        "too_many_cards": _("Print at most %(limit)s cards at once."),
+        "too_many_formats": _("There are %(limit)s formats already. Put one away first."),
+        "there_already": _("There is one of this name already."),
         "not_a_slug": _("Use small letters, digits and hyphens, such as mill-road."),
     }
 
@@ -214,6 +235,34 @@ _SENTENCES: dict[type[Exception], Sentence] = {
     errors.CannotUndo: lambda _error, _: _(
         "This cannot be undone. Write down a new entry instead."
     ),
+    errors.TooManyNames: lambda _error, _: _(
+        "Too many names wait on this list. Please tell somebody who looks after the gathering."
+    ),
+    errors.NamesWaiting: lambda error, _: (
+        _("Names that still have to be confirmed: %(count)d. Say who they are first.")
+        % {"count": error.count}
+    ),
+    errors.NotBegun: lambda _error, _: _(
+        "This gathering is still to come. Its list can be closed once it has begun."
+    ),
+    errors.DoorShut: lambda _error, _: _("This code works only around the time of its gathering."),
+    errors.ListClosed: lambda _error, _: _("The list is closed. Open it again first."),
+    errors.ListOpen: lambda _error, _: _(
+        "The list is still open. Close it first, when everybody is on it."
+    ),
+    errors.NobodyAgrees: lambda error, _: (
+        _(
+            "Nobody who can sign in keeps the account of %(name)s, so nobody can agree to this. "
+            "Name somebody on its page first."
+        )
+        % {"name": error.name}
+    ),
+    errors.SettlementMoved: lambda _error, _: _(
+        "Something changed meanwhile. Please look at the table once more."
+    ),
+    errors.CorrectedSince: lambda _error, _: _(
+        "A later correction builds on this. Undo that one first."
+    ),
     errors.MemberRefused: lambda _error, _: _("The membership cannot change in this way."),
     errors.AlreadyMember: lambda _error, _: _("This person belongs to the time bank already."),
     errors.JoiningClosed: lambda _error, _: _(
@@ -233,6 +282,22 @@ _SENTENCES: dict[type[Exception], Sentence] = {
     ),
     errors.WeakPassword: _weak_password,
     errors.LinkSpent: lambda _error, _: _("This link no longer works. Ask for a new one."),
+    errors.GatheringRefused: lambda _error, _: _("This is not possible with this gathering."),
+    errors.SignUpClosed: lambda _error, _: _(
+        "This gathering is over, or was called off, so the list is closed."
+    ),
+    errors.RoleTaken: lambda error, _: (
+        _("Somebody was quicker, and does this already: %(role)s. Thank you all the same!")
+        % {"role": label(error.key, error.name, _)}
+    ),
+    errors.RoleCarried: lambda error, _: (
+        _("Somebody said they would do this: %(role)s. Talk to them before you take it away.")
+        % {"role": label(error.key, error.name, _)}
+    ),
+    errors.OnTheList: lambda error, _: (
+        _("%(name)s is on the list already. If it is somebody else, add another name.")
+        % {"name": error.name}
+    ),
     errors.AgreementMoved: lambda error, _: (
         _("Version %(version)d was adopted meanwhile. Read it before you go on.")
         % {"version": error.version}

@@ -8,11 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ledger import LedgerError
-from timebank import keeping_apart, members, my_data
+from timebank import keeping_apart, members, my_data, stories
 from timebank.db import EVERYWHERE
 from timebank.errors import TimebankError
 from web.forms import Form
-from web.pages import database, gettext, here, now, page, read, see_other
+from web.pages import database, gettext, here, now, page, read, see_other, write
 
 
 async def show(request: Request) -> Response:
@@ -30,6 +30,18 @@ async def download(request: Request) -> Response:
         archive,
         media_type="application/zip",
         headers={"Content-Disposition": f'attachment; filename="my-data-{day}.zip"'},
+    )
+
+
+async def forbid(request: Request) -> Response:
+    """Take back whatever I allowed to be done with my words; the words stay mine."""
+    at, _ = here(request), gettext(request)
+    async with write(request) as conn:
+        await stories.forbid(conn, at.community.id, at.me.id, by=at.me.id, now=now(request))
+    return see_other(
+        request,
+        "my_data:show",
+        said=_("Taken back. Only those who look after each gathering still read it."),
     )
 
 
@@ -57,11 +69,13 @@ async def _my_data_page(request: Request, form: Form, *, status: int = 200) -> R
     async with read(request) as conn:
         profile = await members.profile(conn, at.community.id, at.me.id)
         apart = await keeping_apart.of(conn, at.community.id, at.me.id, by=at.me.id)
+        told = await stories.of_member(conn, at.community.id, at.me.id)
     return page(
         request,
         "my_data/show.html",
         status=status,
         profile=profile,
         apart=[one for one in apart if one.asked_by == at.me.id],
+        stories=told,
         form=form,
     )

@@ -59,6 +59,8 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
         (
             _("Together"),
             [
+                ("gatherings:index", _("Gatherings"), True),
+                ("calendar:show", _("Calendar"), True),
                 ("members:index", _("Members"), True),
                 ("organisations:index", _("Organisations"), True),
                 ("listings:index", _("Offers and requests"), True),
@@ -73,6 +75,7 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
                 ("applications:index", _("Applications"), coordinates),
                 ("care:index", _("Looking after people"), coordinates),
                 ("lists:index", _("Our lists"), coordinates),
+                ("attendance:index", _("Lists and hours"), coordinates),
             ],
         ),
         (

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from ledger import ZERO, Minutes
 from timebank.agreements import Approval, OtherSide, Terms
-from timebank.entry import Entry, Kind, Part, State, Step, StepKind
+from timebank.entry import Entry, Kind, Part, Side, State, Step, StepKind
 from timebank.i18n import format_minutes
 
 Gettext = Callable[[str], str]
@@ -62,6 +62,8 @@ class Teller:
             return _("Undone: what stood between %(givers)s and %(receivers)s") % facts
         if entry.kind.is_gift:
             return self._gift(entry) % facts
+        if entry.gathering_id is not None:
+            return _("Hours of %(what)s") % {"what": entry.note or _("a gathering")}
         if self._only(entry.givers):
             return _("You gave time to %(receivers)s") % facts
         if self._only(entry.receivers):
@@ -94,7 +96,8 @@ class Teller:
                 "headline": self.headline(entry)
             }
         mine = next((part for part in entry.parts if part.account_id == self.reader), None)
-        if mine is None or entry.kind.is_gift or entry.recorded_by == self.reader:
+        told_as_it_is = entry.kind.is_gift or entry.gathering_id is not None
+        if mine is None or told_as_it_is or entry.recorded_by == self.reader:
             return self.headline(entry)
         gave = mine in entry.givers
         others = entry.receivers if gave else entry.givers
@@ -112,9 +115,32 @@ class Teller:
         return _("%(recorder)s says you received %(minutes)s from %(others)s") % facts
 
     def mine(self, entry: Entry) -> Minutes:
-        """The minutes that touch the reader; all of them where the reader stands aside."""
+        """The minutes that touch the reader; all of them where the reader stands aside.
+
+        Of the hours of a gathering that still wait, all: whoever agrees to them agrees to all.
+        """
+        if entry.gathering_id is not None and entry.posted_at is None:
+            return entry.minutes
         own = [part.minutes for part in entry.parts if part.account_id == self.reader]
         return sum(own, ZERO) or entry.minutes
+
+    def stood(self, part: Part) -> str:
+        """What a part says: gave, received, or (where a correction takes back) less of it."""
+        _ = self.words.gettext
+        gave = part.side is Side.GAVE
+        if not part.back:
+            return _("gave") if gave else _("received")
+        facts = {
+            "back": format_minutes(part.back),
+            "more": format_minutes(part.minutes - part.back),
+        }
+        if part.back == part.minutes:
+            said = _("received %(back)s less") if gave else _("gave %(back)s less")
+        elif gave:
+            said = _("received %(back)s less, and gave %(more)s")
+        else:
+            said = _("gave %(back)s less, and received %(more)s")
+        return said % facts
 
     def written_by(self, entry: Entry) -> str:
         """`recorded by Carla for Bert`."""

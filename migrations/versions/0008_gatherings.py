@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import uuid4
+
 import sqlalchemy as sa
 from alembic import op
 
-from ledger.sql.rights import new_table
-from ledger.sql.types import Count, Day, Flag, Id, Instant, Json, MinutesType, Words
+from ledger import Minutes
+from ledger.sql.rights import EVERY, SETTING, new_table
+from ledger.sql.types import Count, Day, Flag, Hash, Id, Instant, Json, MinutesType, Words
 
 revision = "0008"
 down_revision = "0007"
 branch_labels = None
 depends_on = None
 
-_TABLES = ("format", "series", "gathering", "gathering_host", "gathering_role", "seat", "duty")
+_TABLES = (
+    "format",
+    "series",
+    "gathering",
+    "gathering_host",
+    "gathering_role",
+    "seat",
+    "duty",
+    "invited_organisation",
+    "reminder",
+    "feed",
+    "whats_on",
+    "edge",
+)
 
 
 def upgrade() -> None:
@@ -25,6 +42,12 @@ def upgrade() -> None:
     _gathering_role()
     _seat()
     _duty()
+    _invited_organisation()
+    _reminder()
+    _feed()
+    _whats_on()
+    _edge()
+    _first_formats()
     for table in _TABLES:
         for statement in new_table(table, dialect=op.get_bind().dialect.name):
             op.execute(statement)
@@ -68,6 +91,7 @@ def _series() -> None:
         sa.Column("first_on", Day, nullable=False),
         sa.Column("at", Words, nullable=False),
         sa.Column("lasts", MinutesType, nullable=False),
+        sa.Column("plan", Json, server_default="{}", nullable=False),
         sa.Column("last_on", Day, nullable=True),
         sa.Column("made_by", Id, nullable=False),
         sa.Column("made_at", Instant, nullable=False),
@@ -112,6 +136,8 @@ def _gathering() -> None:
         sa.Column("made_by", Id, nullable=False),
         sa.Column("made_at", Instant, nullable=False),
         sa.Column("touched_at", Instant, nullable=False),
+        sa.Column("revision", Count, server_default="0", nullable=False),
+        sa.Column("parting", Words, server_default="", nullable=False),
         sa.CheckConstraint("title <> ''", name=op.f("ck_gathering_titled")),
         sa.CheckConstraint("capacity IS NULL OR capacity > 0", name=op.f("ck_gathering_capacity")),
         sa.CheckConstraint("ends_at > starts_at", name=op.f("ck_gathering_lasts")),
@@ -302,3 +328,253 @@ def _duty() -> None:
         ),
         sqlite_strict=True,
     )
+
+
+def _invited_organisation() -> None:
+    op.create_table(
+        "invited_organisation",
+        sa.Column("community_id", Id, nullable=False),
+        sa.Column("gathering_id", Id, nullable=False),
+        sa.Column("organisation_id", Id, nullable=False),
+        sa.Column("invited_by", Id, nullable=False),
+        sa.Column("invited_at", Instant, nullable=False),
+        sa.Column("declined_at", Instant, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["community_id", "gathering_id"],
+            ["gathering.community_id", "gathering.id"],
+            name=op.f("fk_invited_organisation_community_id_gathering_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["community_id", "invited_by"],
+            ["member.community_id", "member.id"],
+            name=op.f("fk_invited_organisation_community_id_invited_by"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["community_id", "organisation_id"],
+            ["member.community_id", "member.id"],
+            name=op.f("fk_invited_organisation_community_id_organisation_id"),
+        ),
+        sa.PrimaryKeyConstraint(
+            "community_id", "gathering_id", "organisation_id", name=op.f("pk_invited_organisation")
+        ),
+        sqlite_strict=True,
+    )
+
+
+def _reminder() -> None:
+    op.create_table(
+        "reminder",
+        sa.Column("community_id", Id, nullable=False),
+        sa.Column("gathering_id", Id, nullable=False),
+        sa.Column("kind", Words, nullable=False),
+        sa.Column("sent_at", Instant, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["community_id", "gathering_id"],
+            ["gathering.community_id", "gathering.id"],
+            name=op.f("fk_reminder_community_id_gathering_id"),
+        ),
+        sa.PrimaryKeyConstraint("community_id", "gathering_id", "kind", name=op.f("pk_reminder")),
+        sqlite_strict=True,
+    )
+
+
+def _feed() -> None:
+    op.create_table(
+        "feed",
+        sa.Column("community_id", Id, nullable=False),
+        sa.Column("member_id", Id, nullable=False),
+        sa.Column("token_hash", Hash, nullable=False),
+        sa.Column("made_at", Instant, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["community_id", "member_id"],
+            ["member.community_id", "member.id"],
+            name=op.f("fk_feed_community_id_member_id"),
+        ),
+        sa.PrimaryKeyConstraint("community_id", "member_id", name=op.f("pk_feed")),
+        sqlite_strict=True,
+    )
+    op.create_index("ix_feed_token", "feed", ["community_id", "token_hash"], unique=False)
+
+
+def _whats_on() -> None:
+    op.create_table(
+        "whats_on",
+        sa.Column("community_id", Id, nullable=False),
+        sa.Column("shown", Flag, nullable=False),
+        sa.Column("changed_by", Id, nullable=False),
+        sa.Column("changed_at", Instant, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["community_id", "changed_by"],
+            ["member.community_id", "member.id"],
+            name=op.f("fk_whats_on_community_id_changed_by"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["community_id"], ["community.id"], name=op.f("fk_whats_on_community_id")
+        ),
+        sa.PrimaryKeyConstraint("community_id", name=op.f("pk_whats_on")),
+        sqlite_strict=True,
+    )
+
+
+def _edge() -> None:
+    op.create_table(
+        "edge",
+        sa.Column("community_id", Id, nullable=False),
+        sa.Column("kind", Words, nullable=False),
+        sa.Column("place", Words, nullable=False),
+        sa.Column("members", Count, nullable=False),
+        sa.Column("counted_at", Instant, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["community_id"], ["community.id"], name=op.f("fk_edge_community_id")
+        ),
+        sa.PrimaryKeyConstraint("community_id", "kind", "place", name=op.f("pk_edge")),
+        sqlite_strict=True,
+    )
+
+
+# What communities that are there already begin with; new ones have it from `timebank.formats`.
+# Name, how it goes, minutes, and its roles with how many people each.
+_FORMATS: dict[str, list[tuple[str, str, int, list[list[Any]]]]] = {
+    "en": [
+        (
+            "Tea and talk",
+            "First tea and cake, and getting to know each other. Then one question, "
+            "talked about in small rounds, so that everybody is heard. Last, what each of"
+            " us might do.",
+            120,
+            [["host", 1], ["tea", 1], ["facilitate", 1], ["notes", 1]],
+        ),
+        (
+            "PechaKucha evening",
+            "Six to eight people show twenty pictures each, twenty seconds a picture. A "
+            "break in the middle is for talking, and is half of the evening.",
+            150,
+            [["host", 1], ["tea", 2], ["facilitate", 1]],
+        ),
+        (
+            "Online gathering",
+            "A round at the beginning in which everybody says a word, small groups in the"
+            " middle, a round at the end. Somebody helps those whose sound does not work.",
+            90,
+            [["host", 1], ["facilitate", 1], ["notes", 1]],
+        ),
+        (
+            "Reflective practice circle",
+            "One person tells what is on their mind. The others ask, and do not advise. "
+            "Then the circle says what it heard. What is said stays in the room.",
+            90,
+            [["host", 1], ["tea", 1], ["facilitate", 1]],
+        ),
+        (
+            "Work day",
+            "A garden, a hall, a path: something that many hands do in a day. Tools are "
+            "there, and something to eat at noon.",
+            300,
+            [["host", 1], ["tea", 2], ["childcare", 1]],
+        ),
+        (
+            "Shared meal",
+            "Everybody brings something, or cooks together. One long table, and nobody eats alone.",
+            150,
+            [["host", 1], ["tea", 2], ["invite", 1]],
+        ),
+        (
+            "Orientation",
+            "For people who are new, or curious: what the time bank is, how one gives and"
+            " receives, who can help with what. With tea, and time for questions.",
+            60,
+            [["host", 1], ["tea", 1], ["follow_up", 1]],
+        ),
+    ],
+    "es": [
+        (
+            "Té y charla",
+            "Primero té y bizcocho, y conocernos. Después una pregunta, hablada en "
+            "pequeñas rondas, para que se escuche a todo el mundo. Al final, qué podría "
+            "hacer cada cual.",
+            120,
+            [["host", 1], ["tea", 1], ["facilitate", 1], ["notes", 1]],
+        ),
+        (
+            "Noche PechaKucha",
+            "De seis a ocho personas muestran veinte imágenes cada una, veinte segundos "
+            "por imagen. La pausa de en medio es para hablar, y es la mitad de la noche.",
+            150,
+            [["host", 1], ["tea", 2], ["facilitate", 1]],
+        ),
+        (
+            "Encuentro en línea",
+            "Una ronda al principio en la que todo el mundo dice algo, grupos pequeños en"
+            " medio, otra ronda al final. Alguien ayuda a quien no le funciona el sonido.",
+            90,
+            [["host", 1], ["facilitate", 1], ["notes", 1]],
+        ),
+        (
+            "Círculo de práctica reflexiva",
+            "Una persona cuenta lo que le ocupa. Las demás preguntan, y no dan consejos. "
+            "Después el círculo dice lo que ha escuchado. Lo que se dice se queda en la "
+            "sala.",
+            90,
+            [["host", 1], ["tea", 1], ["facilitate", 1]],
+        ),
+        (
+            "Jornada de trabajo",
+            "Un huerto, un local, un camino: algo que muchas manos hacen en un día. Hay "
+            "herramientas, y algo de comer a mediodía.",
+            300,
+            [["host", 1], ["tea", 2], ["childcare", 1]],
+        ),
+        (
+            "Comida compartida",
+            "Cada cual trae algo, o se cocina en común. Una mesa larga, y nadie come a solas.",
+            150,
+            [["host", 1], ["tea", 2], ["invite", 1]],
+        ),
+        (
+            "Acogida",
+            "Para quien llega, o siente curiosidad: qué es el banco de tiempo, cómo se da"
+            " y se recibe, quién puede ayudar con qué. Con té, y tiempo para preguntas.",
+            60,
+            [["host", 1], ["tea", 1], ["follow_up", 1]],
+        ),
+    ],
+}
+
+
+def _first_formats() -> None:
+    bind = op.get_bind()
+    if bind.dialect.name == "postgresql":
+        # The communities of all are to be seen, as `timebank.db` says it.
+        op.execute(f"SELECT set_config('{SETTING}', '{EVERY}', true)")
+    community = sa.table("community", sa.column("id", Id), sa.column("language", Words))
+    columns: dict[str, Any] = {
+        "community_id": Id,
+        "id": Id,
+        "name": Words,
+        "about": Words,
+        "lasts": MinutesType,
+        "rule": Words,
+        "credits_taking_part": Flag,
+        "roles": Json,
+        "position": Count,
+    }
+    table = sa.table("format", *(sa.column(name, kind) for name, kind in columns.items()))
+    rows = [
+        {
+            "community_id": place.id,
+            "id": uuid4(),
+            "name": name,
+            "about": about,
+            "lasts": Minutes(lasts),
+            "rule": "sponsored",
+            "credits_taking_part": True,
+            "roles": roles,
+            "position": position,
+        }
+        for place in bind.execute(sa.select(community.c.id, community.c.language)).all()
+        for position, (name, about, lasts, roles) in enumerate(
+            _FORMATS.get(place.language, _FORMATS["en"])
+        )
+    ]
+    if rows:
+        op.bulk_insert(table, rows)

@@ -28,6 +28,7 @@ from timebank import (
 from timebank.communities import communities
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
+from timebank.formats import FIRST_FORMATS
 from timebank.listings import Wanted
 from timebank.members import MemberKind
 from timebank.moment import Moment
@@ -142,7 +143,20 @@ async def test_what_is_kept_cannot_be_changed_deleted_or_replaced(db: Database) 
         assert (await conn.execute(query)).scalar_one() == 1
 
 
-@pytest.mark.parametrize("table", ["audit", "agreement", "verification", "step"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "audit",
+        "agreement",
+        "verification",
+        "step",
+        "settlement",
+        "settlement_line",
+        "settlement_witness",
+        "tick",
+        "attendance_step",
+    ],
+)
 async def test_append_only_tables_have_their_guards(db: Database, table: str) -> None:
     query = (
         "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = :table"
@@ -152,8 +166,8 @@ async def test_append_only_tables_have_their_guards(db: Database, table: str) ->
     )
     async with db.read(EVERYWHERE) as conn:
         found = (await conn.execute(text(query), {"table": table})).scalar_one()
-    # No update, no delete, no replacing (SQLite) or truncating; and a step's words only erased.
-    assert found == (4 if table == "step" else 3)
+    # No update, no delete, no replacing (SQLite) or truncating; and people's words only erased.
+    assert found == (4 if table in ("step", "settlement", "attendance_step") else 3)
 
 
 async def test_a_steps_words_are_erased_and_not_rewritten(db: Database) -> None:
@@ -343,3 +357,26 @@ async def _newcomers(settings: Settings) -> list[Any]:
             return list(await welcoming.newcomers(conn, place))
     finally:
         await db.stop()
+
+
+def test_communities_that_are_there_already_get_the_formats_in_their_language(
+    db_settings: Settings,
+) -> None:
+    async def two_communities() -> None:
+        db = Database(db_settings)
+        async with db.write(EVERYWHERE) as conn:
+            await a_community(conn)
+            await a_community(conn, "calle", name="Calle", language="es")
+        await db.stop()
+
+    complete(two_communities())
+    migrate.downgrade(db_settings, "0007")
+    migrate.upgrade(db_settings)
+    asked = (
+        "SELECT c.language, f.name FROM format f JOIN community c ON c.id = f.community_id "
+        "ORDER BY c.language, f.position"
+    )
+    (found,) = complete(_answers(db_settings, asked))
+    assert [tuple(row) for row in found] == [
+        (language, one.name) for language in ("en", "es") for one in FIRST_FORMATS[language]
+    ]

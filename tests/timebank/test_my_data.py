@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from ledger.sql import metadata
 from tests.timebank.factories import a_community, a_member, at
+from tests.timebank.gathering_scenes import TEA, Circle
 from tests.timebank.scenes import MillRoad, helped, mill_road
 from timebank import (
     affiliations,
@@ -21,6 +22,8 @@ from timebank import (
     checks,
     entries,
     entry_steps,
+    feeds,
+    gathering,
     invitations,
     keeping_apart,
     listing_steps,
@@ -40,6 +43,7 @@ from timebank.batches import Source
 from timebank.checks import Standing
 from timebank.db import EVERYWHERE, Database
 from timebank.errors import EntriesWaiting, Forbidden, LastSteward, NotFound, WrongState
+from timebank.gatherings import gatherings
 from timebank.inbox import Thing, Why, aside
 from timebank.listing_steps import NewListing
 from timebank.listings import ListingKind
@@ -54,7 +58,6 @@ CANARIES = {
     "area": "canary-area",
     "about": "canary-about",
     "offer": "canary-offer",
-    "answer": "canary-answer",
     "hat": "canary-hat",
     "private": "canary-private",
     "apart": "canary-apart",
@@ -63,6 +66,7 @@ CANARIES = {
     "words": "canary-words",
     "aside": "canary-aside",
     "sheet": "canary-sheet",
+    "answer": "canary-answer",
 }
 
 
@@ -189,6 +193,12 @@ async def scene(db: Database) -> Scene:
             by=road.carla.id,
             now=at(),
         )
+    circle = Circle(road)
+    coming = await circle.plan(replace(TEA, roles=(("tea", 1),)))
+    await circle.offers(coming, canary, "tea")
+    await circle.says(coming, canary, words=CANARIES["answer"])
+    await circle.brings(coming, "Guest of theirs", canary)
+    await circle.do(feeds.renew, by=canary)
     return Scene(road, canary)
 
 
@@ -236,6 +246,15 @@ async def test_the_books_verify_and_balances_stay(scene: Scene) -> None:
     await scene.road.assert_sound()
     assert await scene.road.balance(scene.canary) == before[scene.canary.id] == 60
     assert await scene.road.balance(scene.road.ana) == before[scene.road.ana.id]
+
+
+async def test_what_they_meant_to_come_to_is_free_again(scene: Scene) -> None:
+    await scene.close()
+    async with scene.db.read(scene.road.id) as conn:
+        (row,) = (await conn.execute(select(gatherings.c.id))).all()
+        found = await gathering.get(conn, scene.road.id, row.id)
+    assert [seat.name for seat in found.coming] == ["Guest of theirs"]
+    assert [role.key for role in found.needed] == ["tea"]
 
 
 async def test_others_read_of_a_former_member_on_their_statements(scene: Scene) -> None:

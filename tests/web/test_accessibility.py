@@ -6,16 +6,26 @@ table: a page added tomorrow is looked at too.
 
 from __future__ import annotations
 
+from datetime import time, timedelta
+from uuid import UUID
+
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger import Minutes
+from tests.timebank.evenings import a_gathering
+from tests.timebank.factories import START
 from tests.web.conftest import served
 from tests.web.test_permissions import NOW, World, build
-from timebank import communities, invitations, sessions, tokens
+from timebank import communities, doors, duties, invitations, inviting, series, sessions, tokens
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
+from timebank.gatherings import Openness
 from timebank.moment import Moment
+from timebank.plan import Plan, When
+from timebank.recurrence import Every
 from web.routes import TABLE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -24,6 +34,12 @@ NO_PAGES = {
     "health:show",
     "files:icon",
     "files:show",
+    "gathering:as_event",
+    "gatherings:as_event",
+    "gatherings:as_series",
+    "feed:show",
+    "whats_on:feed",
+    "whats_on:as_event",
     "my_data:download",
     "mail:show",
     "paper:statements_file",
@@ -50,6 +66,19 @@ SMALL_TEXT = """[...document.querySelectorAll('body *')]
   .map(one => `${one.localName} “${one.textContent.trim().slice(0, 30)}”`)"""
 
 
+_FIRST = {
+    "affiliations": "other",
+    "afterwards": "left",
+    "attendance": "open",
+    "batches": "sheet",
+    "care": "other",
+    "inbox": "steward's",
+    "members": "other",
+    "settlement": "sent",
+}
+"""Which of several things the pages about one are looked at with."""
+
+
 def _paths(world: World) -> dict[str, str]:
     """Each page's path, about something that is there."""
     entry = world.things["entries"]
@@ -64,16 +93,12 @@ def _paths(world: World) -> dict[str, str]:
             "{token}": world.things["links"].get(name.split(":")[0], "none"),
             "{id}": entry["posted"] if name == "entries:ask_undo" else entry["waiting"],
         }
-        if name.startswith("inbox:"):
-            things["{id}"] = world.things["inbox"]["steward's"]
-        if name.startswith("members:"):
-            things["{id}"] = world.things["members"]["other"]
-        if name.startswith("batches:"):
-            things["{id}"] = world.things["batches"]["sheet"]
-        noun = name.partition(":")[0]
-        if noun in ("members", "affiliations", "care"):
-            things["{id}"] = world.things[noun]["other"]
-        elif noun in ("organisations", "listings"):
+        noun = pattern.split("/")[3] if "{id}" in pattern else ""
+        if noun in ("seats", "inviting"):
+            noun = "gatherings"  # the id is that of the gathering
+        if noun in _FIRST:
+            things["{id}"] = world.things[noun][_FIRST[noun]]
+        elif noun in ("organisations", "listings", "gatherings", "whats-on", "formats"):
             things["{id}"] = next(iter(world.things[noun].values()))
         things["{list}"] = "sectors"
         path = pattern
@@ -108,6 +133,7 @@ async def _links(settings: Settings, world: World) -> None:
             )
             for purpose in (tokens.Purpose.SIGN_IN, tokens.Purpose.RESET)
         }
+        door = await _door(conn, alpha, world.members["coordinator"], now)
         cookie = await sessions.begin(conn, person[0].id, device="", now=now)
         steward = await sessions.find(conn, world.cookies["steward"], now=NOW)
         assert steward is not None
@@ -121,13 +147,52 @@ async def _links(settings: Settings, world: World) -> None:
             lifetime=sessions.IDLE,
             now=now,
         )
+        coming, guest = await _a_gathering(conn, alpha, world, now)
     await db.stop()
+    world.things["gatherings"] = world.things["whats-on"] = {"coming": str(coming)}
     world.things["links"] = {
         "stay": stay,
         "invitation": invitation.rsplit("/", 1)[-1],
         "sign_in": made[tokens.Purpose.SIGN_IN],
         "password": made[tokens.Purpose.RESET],
+        "here": door,
+        "gathering": guest,
     }
+
+
+async def _door(conn: AsyncConnection, alpha: UUID, by: UUID, now: Moment) -> str:
+    """The code of a gathering that is on just now."""
+    starts = now.at - START - timedelta(minutes=30)
+    id = await a_gathering(conn, alpha, by, starts=starts)
+    return await doors.make(conn, alpha, id, anew=False, by=by, now=now)
+
+
+async def _a_gathering(
+    conn: AsyncConnection, alpha: UUID, world: World, now: Moment
+) -> tuple[UUID, str]:
+    """One in a series that is still to come, with everything it can have, and a guest's link."""
+    by = world.members["steward"]
+    plan = Plan(
+        "A gathering with a long title, and more words than one line holds",
+        "What would make it kinder?",
+        "The hall",
+        "Step-free",
+        "https://meet.example.org",
+        capacity=1,
+        openness=Openness.PUBLIC,
+        roles=(("tea", 1), ("host", 2)),
+    )
+    day = (now.at + timedelta(days=2)).date()
+    when = When(day, time(18), Minutes(120))
+    id = await series.begin(conn, alpha, plan, when, Every.TWO_WEEKS, by=by, now=now)
+    member = world.members["member"]
+    await duties.offer(conn, alpha, id, "host", by=member, now=now)
+    await duties.ask(conn, alpha, id, "tea", world.members["receiver"], by=by, now=now)
+    await inviting.organisation(
+        conn, alpha, id, UUID(world.forms["inviting"]["house"]), by=member, now=now
+    )
+    token = await inviting.guest(conn, alpha, id, "A guest", from_words="There", by=by, now=now)
+    return id, token
 
 
 async def _context(
@@ -174,7 +239,8 @@ async def test_axe_finds_nothing_on_any_page(
             context = await _context(browser, address, cookie, dark=dark)
             page = await context.new_page()
             for name, path in paths.items():
-                if cookie is None and path.startswith("/c/") and not path.endswith("/join"):
+                signed_out = path.endswith("/join") or "/whats-on/" in path
+                if cookie is None and path.startswith("/c/") and not signed_out:
                     continue
                 if name == "entries:edit":
                     continue  # its recorder's, below

@@ -141,3 +141,47 @@ async def test_the_agreement_says_when_people_are_asked_whether_they_stay(town: 
         await town.post("Stella", "agreement/edit", await the_form(town, retention_months=""))
     ).status_code == 303
     assert "until they ask us to forget them" in (await town.get("Ana", "agreement")).text
+
+
+async def test_roles_and_their_minutes_are_agreed_on_changed_added_and_given_up(town: Town) -> None:
+    page = await town.get("Ana", "agreement")
+    assert "Tea and cake: 0:45 before, 0:30 after (hospitality)" in page.text
+    assert "roles count, and so does taking part" in page.text
+    sheet = await town.get("Stella", "agreement/edit")
+    ticked = r'name="(role-[a-z_]+-(?:have|during))"[^>]* value="([^"]*)" checked'
+    typed = r'name="(role-[a-z_]+-(?:before|after))"[^>]* value="([^"]*)"'
+    chosen = r'name="(role-[a-z_]+-kind)".*?<option value="([a-z]+)" selected'
+    kept: dict[str, str] = {}
+    for field in (ticked, typed, chosen):
+        kept |= dict(re.findall(field, sheet.text, re.DOTALL))
+    assert kept["role-tea-before"] == "0:45"
+    roles = {name: value for name, value in kept.items() if name != "role-notes-have"}
+    roles |= {
+        "roles": "1",
+        "role-tea-before": "1:00",
+        "role-new-name": "Soup",
+        "role-new-before": "1h 30m",
+        "role-new-kind": "hospitality",
+    }
+    wrong = await town.post(
+        "Stella", "agreement/edit", await the_form(town, **roles | {"role-tea-after": "soon"})
+    )
+    assert wrong.status_code == 422
+    form = await the_form(town, **roles)
+    del form["credits_taking_part"]
+    answer = await town.post("Stella", "agreement/edit", form)
+    assert answer.status_code == 303, answer.text
+    async with town.db.read(town.community.id) as conn:
+        terms = (await agreements.current(conn, town.community.id)).terms
+    keys = [role.key for role in terms.roles]
+    assert "notes" not in keys
+    assert terms.roles[-1].name == "Soup"
+    assert keys[-1].startswith("r")
+    assert not terms.credits_taking_part
+    page = await town.get("Ana", "agreement")
+    assert "Soup: 1:30 before (hospitality)" in page.text
+    assert re.search(r"<del>.*Tea and cake: 0:45 before.*</del>", page.text)
+    assert "taking part does not" in page.text
+    sheet = await town.get("Stella", "agreement/edit")
+    assert "not with us" in sheet.text  # taking notes can be taken up again
+    assert f"role-{keys[-1]}-name" in sheet.text

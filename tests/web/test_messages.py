@@ -46,6 +46,8 @@ FACTS: dict[str, Any] = {
     "by": UUID(int=4),
     "reverses": UUID(int=5),
     "finding": "x",
+    "key": "tea",
+    "carriers": 2,
 }
 
 

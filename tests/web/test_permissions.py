@@ -13,10 +13,12 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
+from datetime import time, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -28,28 +30,42 @@ from starlette.routing import Route
 
 from ledger import Minutes
 from ledger.sql import metadata
+from tests.timebank.evenings import a_gathering, a_seat
 from tests.timebank.factories import START, a_community, a_member
 from timebank import (
     affiliations,
+    attendance_closing,
     buddies,
+    duties,
+    feeds,
+    formats,
+    gathering_actions,
+    gathering_notes,
     invitations,
+    inviting,
     keeping_apart,
     listing_steps,
     members,
     migrate,
     notes,
     own_lists,
+    planning,
     posting,
     recording,
+    rooms,
+    seats,
     sectors,
     sessions,
+    settlement_steps,
     sheets,
     stays,
+    walk_ins,
 )
 from timebank.communities import Community
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
 from timebank.entry import Kind, NewEntry, Share
+from timebank.gatherings import Openness
 from timebank.inbox import Thing, Why, deeds
 from timebank.inbox.deeds import DeedKind, Item
 from timebank.listing_steps import NewListing
@@ -57,6 +73,7 @@ from timebank.listings import ListingKind
 from timebank.members import Member, MemberKind, Role, Status
 from timebank.moment import Moment
 from timebank.own_lists import Which
+from timebank.plan import Plan, When
 from timebank.posting import Approve
 from web.app import create_app
 
@@ -98,9 +115,26 @@ FORM = {
     "which": "request",
     "title": "New title",
     "standing": "in_order",
-    "answer": "stays",
     "since": "2026-05-01",
+    "what": "ALPHA action",
+    "useful": "ALPHA useful",
+    "at": "18:00",
+    "lasts": "2:00",
+    "place": "The hall",
+    "openness": "members",
+    "rule": "sponsored",
+    "answer": "yes",
+    "duty": "tea",
+    "agrees": "yes",
+    "who": "ALPHA Receiver",
+    "name-0": "ALPHA Receiver",
+    "blank": "2",
+    "shown": "1",
 }
+
+
+INNER = {"{buddy}": "buddies", "{action}": "actions"}
+"""Second things that a path may name, and where their ids stand."""
 
 
 @dataclass
@@ -112,6 +146,9 @@ class World:
     members: dict[str, UUID] = field(default_factory=dict)
     things: dict[str, dict[str, str]] = field(default_factory=dict)
     form: dict[str, str] = field(default_factory=dict)
+    """Fields that name things of this world, on any page."""
+    forms: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Fields that name things of this world, for the pages below one noun."""
 
 
 async def _someone(
@@ -170,6 +207,8 @@ async def build(settings: Settings) -> World:
         await _things(db, world, alpha, beta, houses[0])
         async with db.write(EVERYWHERE) as conn:
             await _people_things(conn, world, alpha, beta, houses)
+        await _planned(db, world, alpha, beta, houses[0])
+        await _held(db, world, alpha, beta)
     finally:
         await db.stop()
     return world
@@ -360,6 +399,114 @@ async def _people_things(
         world.things[noun] = dict(zip(("other's", "elsewhere"), made[noun], strict=True))
 
 
+async def _planned(
+    db: Database, world: World, alpha: Community, beta: Community, house: Member
+) -> None:
+    """One for members, one by invitation, one for everybody, and one elsewhere.
+
+    The member has planned the first, offers the tea at both, and is invited to the second. What
+    everybody may read has no canary.
+    """
+    who, evening = world.members, When(NOW.at.date(), time(20), Minutes(120))
+    tea = (("tea", 1),)
+
+    async def plan(conn: object, place: Community, by: str, canary: str, **more: object) -> UUID:
+        details = {"purpose": f"{canary} purpose", "place": f"{canary} hall", "bring": canary}
+        planned = Plan(f"{canary} tea", roles=tea, **(details | more))  # type: ignore[arg-type]
+        return await planning.make(conn, place.id, planned, evening, by=who[by], now=NOW)  # type: ignore[arg-type]
+
+    async with db.write(EVERYWHERE) as conn:
+        members_ = await plan(conn, alpha, "member", "ALPHA", link="https://ALPHA.example.org")
+        invited = await plan(conn, alpha, "coordinator", "ALPHA", openness=Openness.INVITED)
+        open_ = Plan("Open tea", place="The green", openness=Openness.PUBLIC, roles=tea)
+        public = await planning.make(conn, alpha.id, open_, evening, by=who["member"], now=NOW)
+        foreign = await plan(conn, beta, "stranger", "BETA", openness=Openness.PUBLIC)
+        member = who["member"]
+        seat = await duties.offer(conn, alpha.id, members_, "tea", by=member, now=NOW)
+        await inviting.several(conn, alpha.id, invited, [member], by=who["coordinator"], now=NOW)
+        await inviting.organisation(conn, alpha.id, members_, house.id, by=member, now=NOW)
+        await seats.bring(conn, alpha.id, members_, "ALPHA Guest", by=member, now=NOW)
+        await feeds.show(conn, alpha.id, True, by=who["coordinator"], now=NOW)
+        kinds = (await formats.of(conn, alpha.id))[0].id
+        foreign_kinds = (await formats.of(conn, beta.id))[0].id
+    world.things["gatherings"] = {
+        "for members": str(members_),
+        "by invitation": str(invited),
+        "elsewhere": str(foreign),
+    }
+    for noun in ("seats", "duties", "inviting"):  # the id is that of the gathering
+        world.things[noun] = world.things["gatherings"]
+        world.forms[noun] = {"seat": str(seat.id), "house": str(house.id)}
+    world.things["whats-on"] = {
+        "public": str(public),
+        "for members": str(members_),
+        "elsewhere": str(foreign),
+    }
+    world.things["formats"] = {"ours": str(kinds), "elsewhere": str(foreign_kinds)}
+
+
+async def _held(db: Database, world: World, alpha: Community, beta: Community) -> None:
+    """Gatherings the member looks after, one of which the others may not know, and one elsewhere.
+
+    Of the first the list is open, the second waits to be approved, of the third something is left.
+    """
+    who = world.members
+    ids: dict[str, UUID] = {}
+    async with db.write(EVERYWHERE) as conn:
+        for key, by, openness in (
+            ("open", "member", Openness.MEMBERS),
+            ("sent", "member", Openness.MEMBERS),
+            ("left", "member", Openness.MEMBERS),
+            ("hidden", "receiver", Openness.INVITED),
+        ):
+            ids[key] = await _gathering(conn, alpha, who[by], "ALPHA", openness)
+        ids["elsewhere"] = await _gathering(conn, beta, who["stranger"], "BETA", Openness.MEMBERS)
+        await attendance_closing.close(conn, alpha.id, ids["sent"], by=who["coordinator"], now=NOW)
+        plan = await settlement_steps.plan(conn, alpha.id, ids["sent"], by=who["member"])
+        await settlement_steps.send(
+            conn, alpha.id, ids["sent"], seal=plan.seal, by=who["member"], now=NOW
+        )
+        room = await rooms.get(conn, alpha.id, ids["open"])
+        door_name = NOW.new_id()
+        await walk_ins.at_the_door(conn, room, "ALPHA Passer-by", seat_id=door_name, now=NOW)
+        await gathering_notes.write(
+            conn, alpha.id, ids["left"], NOW.new_id(), "ALPHA note", by=who["member"], now=NOW
+        )
+        action, foreign = NOW.new_id(), NOW.new_id()
+        for place, id, key, by in (
+            (alpha, action, "left", "member"),
+            (beta, foreign, "elsewhere", "stranger"),
+        ):
+            await gathering_actions.add(
+                conn, place.id, ids[key], id, "ALPHA action", by=who[by], now=NOW
+            )
+    shown = {"hidden": str(ids["hidden"]), "elsewhere": str(ids["elsewhere"])}
+    world.things |= {
+        "attendance": {"open": str(ids["open"])} | shown,
+        "settlement": {"sent": str(ids["sent"])} | shown,
+        "afterwards": {"left": str(ids["left"])} | shown,
+        "actions": {"member's": str(action), "elsewhere": str(foreign)},
+    }
+    world.forms["attendance"] = {"seat": str(door_name), "who": "guest"}
+    world.forms["settlement"] = {"seal": plan.seal}
+
+
+async def _gathering(
+    conn: AsyncConnection, place: Community, by: UUID, canary: str, openness: Openness
+) -> UUID:
+    """A gathering this morning at which whoever made it took part."""
+    id = await a_gathering(
+        conn,
+        place.id,
+        by,
+        title=f"{canary} Tea",
+        openness=openness,
+        starts=timedelta(hours=-3),
+    )
+    await a_seat(conn, place.id, id, by, present=Minutes(120))
+    return id
+
+
 async def _entry(
     conn: object, place: Community, giver: UUID, receiver: UUID, by: UUID, canary: str
 ) -> UUID:
@@ -422,6 +569,11 @@ def _paths(pattern: str, world: World, actor: str) -> Iterator[tuple[str, str]]:
             of = asked.partition("/{row}")[0].rsplit("/", 1)[1]
             for whose, row in world.things[of if of in world.things else "hats"].items():
                 yield f"{about}/{whose}", asked.replace("{row}", row)
+            continue
+        inner = next((field for field in INNER if field in asked), None)
+        if inner is not None:
+            for whose, row in world.things[INNER[inner]].items():
+                yield f"{about}/{whose}", asked.replace(inner, row)
         else:
             yield about, asked
 
@@ -441,14 +593,16 @@ async def _client(settings: Settings) -> AsyncIterator[tuple[Starlette, httpx.As
 
 
 async def _ask(
-    client: httpx.AsyncClient, question: Question, cookie: str | None, form: dict[str, str]
+    client: httpx.AsyncClient, question: Question, cookie: str | None, world: World
 ) -> httpx.Response:
     client.cookies.clear()
     if cookie:
         client.cookies.set("session", cookie)
     if question.method == "GET":
         return await client.get(question.path)
-    return await client.request(question.method, question.path, data=FORM | form)
+    noun = (*question.path.split("/"), "", "")[3]
+    form = FORM | world.form | world.forms.get(noun, {})
+    return await client.request(question.method, question.path, data=form)
 
 
 async def digest(db: Database) -> dict[str, list[str]]:
@@ -492,24 +646,45 @@ async def answers(
         put_back()
         while steps:
             async with _client(settings) as (app, client):
-                while steps:
-                    question = steps.pop(0)
-                    status = await _answer(client, question, actor, world, found)
-                    after = await digest(app.state.database)
-                    if after != before:
-                        # What was counted against a guesser is the one trace a refusal leaves,
-                        # and that a page was shown again which is not for all.
-                        if status in REFUSED and question.name != "sign_in:create":
-                            _only_looked(before, after, f"{actor} at {question}")
-                        break
+                with closing(_Commits(settings)) as commits:
+                    while steps:
+                        question = steps.pop(0)
+                        status = await _answer(client, question, actor, world, found)
+                        if not commits.seen():
+                            continue
+                        after = await digest(app.state.database)
+                        if after != before:
+                            # What was counted against a guesser is the one trace a refusal leaves,
+                            # and that a page was shown again which is not for all.
+                            if status in REFUSED and question.name != "sign_in:create":
+                                _only_looked(before, after, f"{actor} at {question}")
+                            break
             put_back()
     return found
+
+
+class _Commits:
+    """Whether somebody committed since: reading every table each time would take minutes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._conn = sqlite3.connect(settings.data / "timebank.sqlite")
+        self._last = self._version()
+
+    def close(self) -> None:
+        self._conn.close()
+
+    def seen(self) -> bool:
+        last, self._last = self._last, self._version()
+        return self._last != last
+
+    def _version(self) -> int:
+        return int(self._conn.execute("PRAGMA data_version").fetchone()[0])
 
 
 async def _answer(
     client: httpx.AsyncClient, question: Question, actor: str, world: World, found: Answers
 ) -> int:
-    response = await _ask(client, question, world.cookies.get(actor), world.form)
+    response = await _ask(client, question, world.cookies.get(actor), world)
     found.setdefault((question.name, question.about), {})[actor] = response.status_code
     assert response.status_code < 500, f"{question} broke, asked by {actor}"
     _no_canary(actor, question, response)
