@@ -382,6 +382,7 @@ async def _people_things(
     ours, foreign = (str(one.id) for one in houses)
     mine, others, elsewhere, _ = made["listings"]
     checks = await own_lists.items(conn, alpha.id, Which.CHECKS)
+    world.forms["care"] = {"answer": "stays"}
     world.form = {
         "check": str(checks[0].id),
         "organisation": ours,
