@@ -8,13 +8,25 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from timebank import acting, agenda, agreements, communities, entries, inbox, policy, statements
+from timebank import (
+    acting,
+    agenda,
+    agreements,
+    communities,
+    entries,
+    inbox,
+    lately,
+    policy,
+    statements,
+)
 from web.gathering_words import Telling
 from web.pages import gettext, here, now, page, person, read, words
 from web.stories import Gettext, Teller
 
 LATEST = 5
 WAITING = 10
+UNFINISHED = 3
+"""So many gatherings of one's own that wait for their list or their hours."""
 
 
 async def front(request: Request) -> Response:
@@ -43,6 +55,9 @@ async def show(request: Request) -> Response:
         terms = (await agreements.current(conn, community)).terms
         in_inbox = await inbox.count(conn, community) if coordinates else 0
         actor = await acting.one(conn, community, me.id)
+        unfinished = await lately.unfinished(
+            conn, community, by=me.id, now=now(request), limit=UNFINISHED
+        )
         next_one = await agenda.next_one(conn, actor, now=now(request).at)
     return page(
         request,
@@ -59,6 +74,7 @@ async def show(request: Request) -> Response:
         in_inbox=in_inbox,
         coordinates=coordinates,
         next_one=next_one,
+        unfinished=unfinished if policy.may_act(me) else [],
         telling=Telling.to(request, at.community),
         tell=Teller(words(request), me.id),
     )
