@@ -22,6 +22,7 @@ from timebank import rooms
 from timebank.agreements import Terms
 from timebank.attendance_steps import Step, StepKind, attendance_steps, is_open, steps
 from timebank.entry import Kind
+from timebank.gathering import CARRIED
 from timebank.gatherings import Answer, DutyState, State, duties, gatherings, seats
 from timebank.members import members
 from timebank.moment import Moment
@@ -262,7 +263,7 @@ def _duty(row: Any, role: rooms.Role, present: Minutes) -> Duty:
         during=whole if row.during is None else row.during,
         after=role.after if row.after is None else row.after,
         corrected=any(minutes is not None for minutes in written),
-        expected=row.state not in rooms.CARRYING,
+        expected=row.state not in CARRIED,
     )
 
 

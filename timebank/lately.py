@@ -69,6 +69,25 @@ async def of(conn: AsyncConnection, community: UUID, *, by: UUID, now: Moment) -
     return [_lately(row) for row in rows]
 
 
+async def unfinished(
+    conn: AsyncConnection, community: UUID, *, by: UUID, now: Moment, limit: int
+) -> list[Lately]:
+    """Those that `by` looks after themselves, are over, and wait for their list or their hours."""
+    query = (
+        _all(community)
+        .where(
+            gatherings.c.id.in_(rooms.looked_after_by(community, by)),
+            gatherings.c.ends_at <= now.at,
+            gatherings.c.starts_at > now.at - SHOWN,
+            gatherings.c.state.in_([State.PLANNED.value, State.HELD.value]),
+        )
+        .order_by(gatherings.c.starts_at, gatherings.c.id)
+        .limit(limit)
+    )
+    found = [_lately(row) for row in await conn.execute(query)]
+    return [one for one in found if one.next in (Next.LIST, Next.SENDING)]
+
+
 async def described(
     conn: AsyncConnection, community: UUID, ids: Collection[UUID]
 ) -> dict[UUID, Lately]:

@@ -420,22 +420,15 @@ def may_organise(me: Member, gathering: Gathering, manages: Accounts = NOBODY) -
 
     Offering to host is not enough: an organiser has to agree, else everyone could take over.
     """
-    return may_act(me) and (
-        may_coordinate(me)
-        or me.id in gathering.organisers
-        or bool(gathering.host_ids & set(manages))
-    )
+    hosting = {me.id} if gathering.host_ids & set(manages) else set()
+    return may_keep_list(me, gathering.organisers | hosting)
 
 
 def may_see_gathering(me: Member, gathering: Gathering, acts_for: Accounts = NOBODY) -> bool:
     """All members; one by invitation is for those invited, those they act for, and organisers."""
-    if not may_look(me):
-        return False
-    if gathering.openness is not Openness.INVITED or may_coordinate(me):
-        return True
-    mine = _mine(me, acts_for)
     asked = {seat.member_id for seat in gathering.seats} | {one.id for one in gathering.invited}
-    return bool(mine & (asked | gathering.organisers | gathering.host_ids))
+    theirs = asked | gathering.organisers | gathering.host_ids
+    return may_know_of(me, gathering.openness, belongs=bool(_mine(me, acts_for) & theirs))
 
 
 def may_invite_to(me: Member, gathering: Gathering, acts_for: Accounts = NOBODY) -> bool:
@@ -518,14 +511,12 @@ def goes_by_itself(entry: Entry, terms: Terms, *, silent: bool) -> bool:
 # ── Gatherings ───────────────────────────────────────────────────────────────────────────────────
 
 
-def may_see_room(me: Member, openness: Openness, *, organisers: Accounts, asked: bool) -> bool:
-    """Members know of what is open to members; of the rest who was asked, and who looks after it.
+def may_know_of(me: Member, openness: Openness, *, belongs: bool) -> bool:
+    """Members know of what is open to members; of the rest who belongs to it, and coordinators.
 
-    `asked`: they, or somebody they act for, have a place at it.
+    `belongs`: they, or somebody they act for, were asked, host it or look after it.
     """
-    return may_look(me) and (
-        openness is not Openness.INVITED or asked or me.id in organisers or may_coordinate(me)
-    )
+    return may_look(me) and (openness is not Openness.INVITED or belongs or may_coordinate(me))
 
 
 def may_keep_list(me: Member, organisers: Accounts) -> bool:

@@ -76,6 +76,23 @@ def label(key: str, name: str, _: Callable[[str], str]) -> str:
     return name or (usual[BuiltIn(key)] if key in list(BuiltIn) else key)
 
 
+def role_name(key: str, name: str, _: Callable[[str], str]) -> str:
+    """A role as something people did, within a sentence: "tea and cake", "taking notes"."""
+    if name or key not in list(BuiltIn):
+        return name or key
+    return {
+        BuiltIn.TAKE_PART: _("taking part"),
+        BuiltIn.INVITE: _("inviting"),
+        BuiltIn.HOST: _("hosting"),
+        BuiltIn.TEA: _("tea and cake"),
+        BuiltIn.FACILITATE: _("facilitating"),
+        BuiltIn.NOTES: _("taking notes"),
+        BuiltIn.INTERPRET: _("interpreting"),
+        BuiltIn.CHILDCARE: _("childcare"),
+        BuiltIn.FOLLOW_UP: _("following up"),
+    }[BuiltIn(key)]
+
+
 def as_json(roles: Iterable[AgreedRole]) -> list[dict[str, Any]]:
     """The roles as they are kept; `from_json` reads them again."""
     return [

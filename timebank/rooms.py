@@ -1,6 +1,7 @@
 """A gathering as attendance, settlement and what comes afterwards need to know it.
 
-One reading for all of them, and the one lock: whoever changes a gathering's list holds its row.
+One reading for all of them, without the people: their list is `timebank.attendance`. With everybody
+who was asked, as planning needs it, a gathering is in `timebank.gathering`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from timebank import acting, policy
 from timebank.acting import Actor
 from timebank.entry import Kind
 from timebank.errors import Forbidden, NotFound
+from timebank.gathering import LEADING
 from timebank.gatherings import (
     DutyState,
     Openness,
@@ -28,16 +30,12 @@ from timebank.gatherings import (
     gathering_roles,
     gatherings,
     hosts,
+    invited_organisations,
     seats,
 )
 from timebank.members import buddies, members
 from timebank.moment import Moment
 from timebank.roles import BuiltIn
-
-CARRYING = (DutyState.OFFERED.value, DutyState.AGREED.value)
-"""Who said they carry a role; who was asked and has not answered does not."""
-
-_LEADING = (BuiltIn.HOST.value, BuiltIn.FACILITATE.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +144,7 @@ def _looking_after(community: UUID) -> list[tuple[Any, Any]]:
         )
         .where(
             duties.c.community_id == community,
-            duties.c.role_key.in_(_LEADING),
+            duties.c.role_key.in_([role.value for role in LEADING]),
             duties.c.state == DutyState.AGREED.value,
             seats.c.member_id.is_not(None),
         )
@@ -189,26 +187,33 @@ async def for_member(
     """A member and a gathering they may know of; else `NotFound`."""
     actor = await acting.one(conn, community, by)
     room = await get(conn, community, gathering)
-    if not policy.may_see_room(
-        actor.member,
-        room.openness,
-        organisers=room.organisers,
-        asked=await is_asked(conn, community, gathering, actor.accounts),
-    ):
+    if not await knows_of(conn, actor, room):
         raise NotFound("gathering")
     return actor, room
 
 
-async def is_asked(
-    conn: AsyncConnection, community: UUID, gathering: UUID, accounts: Iterable[UUID]
-) -> bool:
-    """Whether one of these members has a place at it, whatever they answered."""
-    query = select(seats.c.id).where(
-        seats.c.community_id == community,
-        seats.c.gathering_id == gathering,
-        seats.c.member_id.in_(list(accounts)),
-    )
-    return (await conn.execute(query.limit(1))).first() is not None
+async def knows_of(conn: AsyncConnection, actor: Actor, room: Room) -> bool:
+    """Whether a member may know of this gathering; see `policy.may_see_gathering`."""
+    belongs = bool(actor.accounts & room.organisers) or await _is_asked(conn, room, actor.accounts)
+    return policy.may_know_of(actor.member, room.openness, belongs=belongs)
+
+
+async def _is_asked(conn: AsyncConnection, room: Room, accounts: Iterable[UUID]) -> bool:
+    """Whether one of these has a place at it, was asked to send somebody, or hosts it."""
+    some = list(accounts)
+    legs = [
+        select(column).where(
+            table.c.community_id == room.community_id,
+            table.c.gathering_id == room.id,
+            column.in_(some),
+        )
+        for table, column in (
+            (seats, seats.c.member_id),
+            (invited_organisations, invited_organisations.c.organisation_id),
+            (hosts, hosts.c.member_id),
+        )
+    ]
+    return (await conn.execute(union(*legs))).first() is not None
 
 
 async def lock(conn: AsyncConnection, community: UUID, gathering: UUID) -> None:
@@ -222,7 +227,10 @@ async def lock(conn: AsyncConnection, community: UUID, gathering: UUID) -> None:
 
 
 async def next_after(conn: AsyncConnection, room: Room, now: Moment) -> Room | None:
-    """The next date: of the same series, else the next gathering that is open to all members."""
+    """The next date: of the same series, else the next gathering that is open to all members.
+
+    A date by invitation follows only on one by invitation: those who were there know of the series.
+    """
     coming: Select[Any] = (
         select(gatherings.c.id)
         .where(
@@ -235,7 +243,9 @@ async def next_after(conn: AsyncConnection, room: Room, now: Moment) -> Room | N
     )
     asked = [coming.where(gatherings.c.openness != Openness.INVITED.value)]
     if room.series_id is not None:
-        asked.insert(0, coming.where(gatherings.c.series_id == room.series_id))
+        same = gatherings.c.series_id == room.series_id
+        closed = room.openness is Openness.INVITED
+        asked.insert(0, (coming if closed else asked[0]).where(same))
     for query in asked:
         found = await conn.scalar(query)
         if found is not None:

@@ -23,7 +23,7 @@ from timebank.members import members
 from timebank.moment import Moment
 from timebank.outbox import Mail
 from timebank.readers import Reader
-from timebank.role_names import role_name
+from timebank.roles import role_name
 from timebank.rooms import Room
 from timebank.settling import PAYS, Line
 

@@ -23,7 +23,7 @@ from timebank.acting import Actor
 from timebank.attendance import Row
 from timebank.gathering_actions import Action
 from timebank.gathering_notes import Note
-from timebank.role_names import role_name
+from timebank.roles import role_name
 from timebank.rooms import Room
 from timebank.settling import Line
 from timebank.stories import Story, Told
@@ -195,6 +195,7 @@ async def _left(request: Request, conn: AsyncConnection, id: UUID) -> _Left:
     looks_after = policy.may_keep_list(actor.member, room.organisers)
     standing = settled.standing(await settled.of_gathering(conn, community, id))
     lines = await settled.lines(conn, community, id, standing.number) if standing else ()
+    coming = await rooms.next_after(conn, room, now(request))
     return _Left(
         room=room,
         actor=actor,
@@ -208,5 +209,5 @@ async def _left(request: Request, conn: AsyncConnection, id: UUID) -> _Left:
         actions=await gathering_actions.of_gathering(conn, room) if shares else [],
         came=(await attendance.roll(conn, room)).came if shares else (),
         memory=await memory.of(conn, room),
-        coming=await rooms.next_after(conn, room, now(request)),
+        coming=coming if coming and await rooms.knows_of(conn, actor, coming) else None,
     )

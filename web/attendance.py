@@ -30,7 +30,7 @@ from timebank import (
 )
 from timebank.attendance import Roll, Row
 from timebank.gatherings import Answer
-from timebank.role_names import role_name
+from timebank.roles import role_name
 from timebank.rooms import Room
 from timebank.ticks import How, Outcome
 from web import qr, tick_form

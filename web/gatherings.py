@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,6 +21,7 @@ from timebank import (
     buddies,
     calendars,
     directory,
+    doors,
     formats,
     gathering,
     planning,
@@ -200,9 +202,31 @@ async def show_page(request: Request, form: Form, *, status: int = 200) -> Respo
         invites=at_hand.invites,
         acts=policy.may_act(at.me),
         open=found.state is State.PLANNED and now(request).at < found.ends_at,
+        stage=_stage(found, now(request).at),
+        came=sum(1 for one in found.seats if one.present),
         tell=telling,
         public=f"{settings(request).base_url}{path_of(request, 'whats_on:show', id=found.id)}",
     )
+
+
+class Stage(StrEnum):
+    """What people do about a gathering just now."""
+
+    COMING = "coming"  # they say whether they come
+    ON = "on"  # whoever comes in is ticked
+    OVER = "over"  # its list is still to be closed
+    HELD = "held"  # its hours are on their way
+    SETTLED = "settled"
+    OFF = "off"
+
+
+def _stage(found: Gathering, at: datetime) -> Stage:
+    done = {State.HELD: Stage.HELD, State.SETTLED: Stage.SETTLED, State.CANCELLED: Stage.OFF}
+    if found.state in done:
+        return done[found.state]
+    if at >= found.ends_at:
+        return Stage.OVER
+    return Stage.ON if at >= found.starts_at - doors.OPENS else Stage.COMING
 
 
 def _hat_options(hats: list[Hat], _: Gettext) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from timebank import (
     communities,
     entries,
     inbox,
+    lately,
     limits,
     policy,
     statements,
@@ -26,6 +27,8 @@ from web.stories import Gettext, Teller
 
 LATEST = 5
 WAITING = 10
+UNFINISHED = 3
+"""So many gatherings of one's own that wait for their list or their hours."""
 
 
 async def front(request: Request) -> Response:
@@ -55,6 +58,9 @@ async def show(request: Request) -> Response:
         limit = await limits.of(conn, community, me.account_id, terms)
         in_inbox = await inbox.count(conn, community, now=now(request)) if coordinates else 0
         actor = await acting.one(conn, community, me.id)
+        unfinished = await lately.unfinished(
+            conn, community, by=me.id, now=now(request), limit=UNFINISHED
+        )
         next_one = await agenda.next_one(conn, actor, now=now(request).at)
     return page(
         request,
@@ -72,6 +78,7 @@ async def show(request: Request) -> Response:
         in_inbox=in_inbox,
         coordinates=coordinates,
         next_one=next_one,
+        unfinished=unfinished if policy.may_act(me) else [],
         telling=Telling.to(request, at.community),
         tell=Teller(words(request), me.id),
     )

@@ -14,7 +14,7 @@ from timebank.entry import OPEN, Side
 from timebank.entry import State as EntryState
 from timebank.gatherings import Rule, State
 from timebank.i18n import format_minutes
-from timebank.role_names import role_name
+from timebank.roles import role_name
 from timebank.settled import Settlement
 from timebank.settlement_steps import Gives, Plan
 from timebank.settling import PAYS, Carried, Line, time_of

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -361,7 +362,11 @@ async def test_the_time_since_the_last_one_and_how_many_there_were(db: Database)
             .values(openness=Openness.INVITED.value)
         )
     async with place.db.read(place.id) as conn:
-        assert (await rooms.next_after(conn, room, at(days=15))) is not None
+        assert await rooms.next_after(conn, room, at(days=15)) is None, "told to who may not know"
+        closed = replace(room, openness=Openness.INVITED)
+        coming = await rooms.next_after(conn, closed, at(days=15))
+        assert coming is not None
+        assert coming.id == ids[2]
 
 
 # ── Leaving ──────────────────────────────────────────────────────────────────────────────────────

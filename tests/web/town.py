@@ -86,9 +86,8 @@ class Town:
             person = self.people[name].person_id
             assert person is not None, f"{name} has no sign-in"
             async with self.db.write(EVERYWHERE) as conn:
-                self._tokens[name] = await sessions.begin(
-                    conn, person, device="a test", now=self.now
-                )
+                token = await sessions.begin(conn, person, device="a test", now=self.now)
+            self._tokens[name] = token  # committed: others who ask at the same time may use it
         return self._tokens[name]
 
     async def record(
