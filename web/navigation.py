@@ -70,7 +70,6 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
             [
                 ("inbox:index", _("Inbox"), coordinates),
                 ("paper:index", _("On paper"), coordinates),
-                ("applications:index", _("Applications"), coordinates),
                 ("care:index", _("Looking after people"), coordinates),
                 ("lists:index", _("Our lists"), coordinates),
             ],
