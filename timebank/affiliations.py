@@ -297,8 +297,24 @@ async def of_many(
     conn: AsyncConnection, community: UUID, ids: Iterable[UUID], *, on: date | None = None
 ) -> dict[UUID, list[Hat]]:
     """The hats of these members by member, oldest first; with `on`, those worn on that day."""
+    query = _hats(community).where(affiliations.c.member_id.in_(set(ids)))
+    if on is not None:
+        query = query.where(*_worn_on(on))
+    found: dict[UUID, list[Hat]] = {}
+    for row in await conn.execute(query):
+        found.setdefault(row.member_id, []).append(_hat(row))
+    return found
+
+
+async def several(conn: AsyncConnection, community: UUID, ids: Iterable[UUID]) -> list[Hat]:
+    """The hats with these ids, oldest first."""
+    query = _hats(community).where(affiliations.c.id.in_(set(ids)))
+    return [_hat(row) for row in await conn.execute(query)]
+
+
+def _hats(community: UUID) -> Select[Any]:
     house, known = members.members.alias("house"), members.organisations
-    query = (
+    return (
         select(
             affiliations,
             house.c.name.label("house_name"),
@@ -327,33 +343,27 @@ async def of_many(
                 sectors.c.id == known.c.sector_id,
             ),
         )
-        .where(
-            affiliations.c.community_id == community,
-            affiliations.c.member_id.in_(set(ids)),
-        )
+        .where(affiliations.c.community_id == community)
         .order_by(affiliations.c.since, affiliations.c.id)
     )
-    if on is not None:
-        query = query.where(*_worn_on(on))
-    found: dict[UUID, list[Hat]] = {}
-    for row in await conn.execute(query):
-        hat = Hat(
-            row.id,
-            row.member_id,
-            row.organisation_id,
-            row.house_name or "",
-            row.sector_id,
-            row.sector_name or "",
-            row.house_area or "",
-            row.role,
-            row.since,
-            row.until,
-            row.confirmed_at is not None,
-            row.added_by,
-            row.added_at,
-        )
-        found.setdefault(row.member_id, []).append(hat)
-    return found
+
+
+def _hat(row: Any) -> Hat:
+    return Hat(
+        row.id,
+        row.member_id,
+        row.organisation_id,
+        row.house_name or "",
+        row.sector_id,
+        row.sector_name or "",
+        row.house_area or "",
+        row.role,
+        row.since,
+        row.until,
+        row.confirmed_at is not None,
+        row.added_by,
+        row.added_at,
+    )
 
 
 def _worn_on(day: date) -> tuple[ColumnElement[bool], ...]:

@@ -6,7 +6,7 @@ look is a row of its own, so that the story stays; the newest of a kind says how
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -35,6 +35,7 @@ from ledger.sql.types import Count, Day, Id, Instant, Words
 from timebank import audit, caring, communities, members
 from timebank.agreements import Terms
 from timebank.errors import BadInput, NotFound
+from timebank.later import beginning
 from timebank.members import Status
 from timebank.moment import Moment
 
@@ -158,6 +159,13 @@ async def note(
 
 async def of(conn: AsyncConnection, community: UUID, member: UUID) -> list[Check]:
     """Every look at this member's checks, the newest first."""
+    return (await of_many(conn, community, [member])).get(member, [])
+
+
+async def of_many(
+    conn: AsyncConnection, community: UUID, ids: Iterable[UUID]
+) -> dict[UUID, list[Check]]:
+    """Every look at the checks of these members, by member, the newest first."""
     table = members.members
     rows = await conn.execute(
         select(checks, kinds.c.name.label("kind"), table.c.name.label("noted_by_name"))
@@ -169,11 +177,12 @@ async def of(conn: AsyncConnection, community: UUID, member: UUID) -> list[Check
             table,
             and_(table.c.community_id == checks.c.community_id, table.c.id == checks.c.noted_by),
         )
-        .where(checks.c.community_id == community, checks.c.member_id == member)
+        .where(checks.c.community_id == community, checks.c.member_id.in_(set(ids)))
         .order_by(checks.c.noted_at.desc(), checks.c.id.desc())
     )
-    return [
-        Check(
+    found: dict[UUID, list[Check]] = {}
+    for row in rows:
+        check = Check(
             row.id,
             row.kind_id,
             row.kind,
@@ -183,8 +192,8 @@ async def of(conn: AsyncConnection, community: UUID, member: UUID) -> list[Check
             row.noted_by_name,
             row.noted_at,
         )
-        for row in rows
-    ]
+        found.setdefault(row.member_id, []).append(check)
+    return found
 
 
 def latest(found: list[Check]) -> list[Check]:
@@ -196,7 +205,7 @@ def latest(found: list[Check]) -> list[Check]:
 
 
 def waits(community: UUID, *, terms: Terms, now: Moment) -> Select[Any]:
-    """Checks whose day to look again has come: (the member's id, since when).
+    """Checks whose day to look again has come: (the member's id, since that day).
 
     Only the newest of a kind counts, and only members who are here. A member with several stands
     there once.
@@ -214,7 +223,9 @@ def waits(community: UUID, *, terms: Terms, now: Moment) -> Select[Any]:
         ),
     )
     return (
-        select(checks.c.member_id.label("id"), func.min(checks.c.noted_at).label("since"))
+        select(
+            checks.c.member_id.label("id"), func.min(beginning(checks.c.again_on)).label("since")
+        )
         .join(
             table,
             and_(table.c.community_id == checks.c.community_id, table.c.id == checks.c.member_id),

@@ -417,7 +417,9 @@ async def _desk(conn: AsyncConnection, community: UUID, member: UUID) -> dict[st
         oddities: oddities.c.account_id == member,
         aside.put_aside: aside.concerns(community, member),
         in_hand.in_hand: or_(
-            in_hand.in_hand.c.member_id == member, in_hand.in_hand.c.thing_id == member
+            in_hand.in_hand.c.member_id == member,
+            in_hand.in_hand.c.thing_id == member,
+            in_hand.in_hand.c.thing_id.in_(aside.things_of(community, member)),
         ),
         deeds.deeds: deeds.deeds.c.member_id == member,
         corrections.corrections: corrections.corrections.c.made_by == member,

@@ -45,7 +45,7 @@ from timebank.members import MemberKind, Status
 from timebank.moment import Moment
 from timebank.outbox import Mail
 from timebank.people import people
-from timebank.stays import ANSWER_WITHIN, Answer, letter_was, stays
+from timebank.stays import ANSWER_WITHIN, Answer, stays, was_asked
 from timebank.tokens import Purpose
 
 log = logging.getLogger("timebank.retention")
@@ -250,7 +250,7 @@ async def _overdue(conn: AsyncConnection, community: UUID, now: Moment) -> list[
         stays.c.community_id == community,
         stays.c.answered_at.is_(None),
         stays.c.asked_at <= now.at - ANSWER_WITHIN,
-        or_(stays.c.asked_by.is_not(None), letter_was(outbox.outbox.c.sent_at)),
+        was_asked(),
     )
     return [row.member_id for row in await conn.execute(query)]
 

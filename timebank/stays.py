@@ -5,6 +5,7 @@ Who is asked, and what happens without an answer, is in `timebank.retention`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -100,20 +101,27 @@ class Stay:
 
 async def open_question(conn: AsyncConnection, community: UUID, member: UUID) -> Stay | None:
     """The question that waits for this member's answer, if there is one."""
+    return (await open_questions(conn, community, [member])).get(member)
+
+
+async def open_questions(
+    conn: AsyncConnection, community: UUID, ids: Iterable[UUID]
+) -> dict[UUID, Stay]:
+    """The questions that wait for an answer of these members, by member."""
     by = members.members.alias("asker")
     query = (
         select(stays, by.c.name.label("asker"))
         .outerjoin(by, and_(by.c.community_id == stays.c.community_id, by.c.id == stays.c.asked_by))
         .where(
             stays.c.community_id == community,
-            stays.c.member_id == member,
+            stays.c.member_id.in_(set(ids)),
             stays.c.answered_at.is_(None),
         )
     )
-    row = (await conn.execute(query)).first()
-    if row is None:
-        return None
-    return Stay(row.id, row.member_id, row.found_at, row.asked_at, row.asker)
+    return {
+        row.member_id: Stay(row.id, row.member_id, row.found_at, row.asked_at, row.asker)
+        for row in await conn.execute(query)
+    }
 
 
 def waits_to_ask(community: UUID, *, terms: Terms, now: Moment) -> Select[Any]:
@@ -131,13 +139,22 @@ def waits_to_ask(community: UUID, *, terms: Terms, now: Moment) -> Select[Any]:
 
 
 def waits_to_forget(community: UUID, *, terms: Terms, now: Moment) -> Select[Any]:
-    """Who is about to be forgotten without an answer: (the member's id, since when asked)."""
+    """Who is about to be forgotten without an answer: (the member's id, since when asked).
+
+    Not whom no mail reached: nobody is forgotten who was not asked.
+    """
     return select(stays.c.member_id.label("id"), stays.c.asked_at.label("since")).where(
         stays.c.community_id == community,
         stays.c.answered_at.is_(None),
         stays.c.asked_at <= now.at - ANSWER_WITHIN + WARN_BEFORE,
+        was_asked(),
         _in_force(terms),
     )
+
+
+def was_asked() -> ColumnElement[bool]:
+    """Whether somebody asked, or a mail that asks has left."""
+    return or_(stays.c.asked_by.is_not(None), letter_was(outbox.c.sent_at))
 
 
 def _in_force(terms: Terms) -> ColumnElement[bool]:

@@ -114,10 +114,23 @@ class Newcomer:
 
 async def of(conn: AsyncConnection, community: UUID, member: UUID) -> list[Tick]:
     """The list for one member: the steps that ask about them, and those ticked before."""
+    return (await of_many(conn, community, [member])).get(member, [])
+
+
+async def of_many(
+    conn: AsyncConnection, community: UUID, ids: Iterable[UUID]
+) -> dict[UUID, list[Tick]]:
+    """The lists of these members, by member."""
     table, by = members.members, members.members.alias("by")
     rows = await conn.execute(
-        select(steps.c.id, steps.c.name, ticks.c.ticked_at, by.c.name.label("ticked_by"))
-        .join(table, and_(table.c.community_id == steps.c.community_id, table.c.id == member))
+        select(
+            table.c.id.label("member_id"),
+            steps.c.id,
+            steps.c.name,
+            ticks.c.ticked_at,
+            by.c.name.label("ticked_by"),
+        )
+        .join(table, and_(table.c.community_id == steps.c.community_id, table.c.id.in_(set(ids))))
         .outerjoin(ticks, _is_tick(table.c.id))
         .outerjoin(
             by, and_(by.c.community_id == ticks.c.community_id, by.c.id == ticks.c.ticked_by)
@@ -128,7 +141,11 @@ async def of(conn: AsyncConnection, community: UUID, member: UUID) -> list[Tick]
         )
         .order_by(steps.c.position, steps.c.name)
     )
-    return [Tick(row.id, row.name, row.ticked_by, row.ticked_at) for row in rows]
+    found: dict[UUID, list[Tick]] = {}
+    for row in rows:
+        tick = Tick(row.id, row.name, row.ticked_by, row.ticked_at)
+        found.setdefault(row.member_id, []).append(tick)
+    return found
 
 
 async def tick(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from timebank import applications
+from timebank import applicants, applications
 from web.attempt import attempt
 from web.forms import Form
 from web.pages import gettext, here, now, page, path_id, read, see_other
@@ -39,7 +39,7 @@ async def same(request: Request) -> Response:
 async def _applications_page(request: Request, form: Form, *, status: int = 200) -> Response:
     at = here(request)
     async with read(request) as conn:
-        waiting = await applications.waiting(conn, at.community.id)
+        waiting = await applicants.waiting(conn, at.community.id)
         decided = await applications.decided(conn, at.community.id)
     return page(
         request,

@@ -6,7 +6,7 @@ A source of the inbox has one function here that tells its rows; `_TELLERS` name
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -18,9 +18,12 @@ from timebank import i18n
 from timebank.entry import StepKind
 from timebank.errors import OwnGain, ReasonMissing
 from timebank.inbox import Row, Touch, Why
+from timebank.inbox.of_care import DueChecks, MayNotStay, Newcomer, Unconfirmed
 from timebank.inbox.of_entries import WaitingEntry
+from timebank.inbox.of_listings import Unanswered
 from timebank.inbox.of_members import Applicant, GoneQuiet, WorthACall
 from timebank.limits import Beyond
+from timebank.members import Member
 from timebank.odd import Oddity, Reason
 from web.messages import sentence
 from web.pages import here, language, now, path_of, words
@@ -34,6 +37,7 @@ class Line:
     """One row as a page shows it.
 
     `facts` stand together, `why` are sentences on lines of their own, `said` are somebody's words.
+    `also` is one more page about it: its path, and the words of the link.
     """
 
     title: str
@@ -45,6 +49,7 @@ class Line:
     tone: str = ""
     minutes: Minutes | None = None
     may_approve: bool = False
+    also: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,10 @@ class Telling:
     def member(self, id: UUID) -> str:
         """The path of a member's page."""
         return path_of(self.request, "members:show", id=id)
+
+    def care(self, member: Member, cares: bool) -> str:
+        """The path of what is kept about a member; of their page, for who may not read that."""
+        return path_of(self.request, "care:show", id=member.id) if cares else self.member(member.id)
 
 
 def odd(reason: Reason, telling: Telling) -> str:
@@ -211,13 +220,20 @@ def _said(row: Row, waiting: WaitingEntry) -> str:
 
 def _applicant(row: Row, telling: Telling) -> Line:
     assert isinstance(row.thing, Applicant)
-    member, _ = row.thing.member, telling.gettext
+    member, times, _ = row.thing.member, row.thing.times, telling.gettext
     facts = [_("asked %(ago)s") % {"ago": telling.ago(row.since)}]
+    twice = telling.teller.words.ngettext(
+        "Asked %(n)s time", "Asked %(n)s times: is it one person?", times
+    )
     return Line(
         title=_("%(name)s would like to join") % {"name": member.name},
         path=telling.member(member.id),
         facts=tuple([member.area, *facts] if member.area else facts),
+        said=_shortened(row.thing.about),
         tag=_("to welcome"),
+        also=(path_of(telling.request, "applications:index"), twice % {"n": times})
+        if times > 1
+        else None,
     )
 
 
@@ -245,8 +261,8 @@ def _call(row: Row, telling: Telling) -> Line:
         title=title % facts,
         path=telling.member(one.member.id),
         facts=(since % facts,),
-        why=_before(one.called, _("Nobody has rung about it yet."), telling),
-        said=one.called.words if one.called else "",
+        why=_before(row.aside, _("Nobody has rung about it yet."), telling),
+        said=row.aside.words if row.aside else "",
         tag=_("worth a call"),
         tone="tea",
     )
@@ -263,8 +279,8 @@ def _quiet(row: Row, telling: Telling) -> Line:
             _("the last help given or received was on %(day)s")
             % {"day": telling.day(one.latest.date())},
         ),
-        why=_before(one.asked, "", telling),
-        said=one.asked.words if one.asked else "",
+        why=_before(row.aside, "", telling),
+        said=row.aside.words if row.aside else "",
         tag=_("gone quiet"),
         tone="tea",
     )
@@ -274,8 +290,155 @@ def _before(last: Touch | None, otherwise: str, telling: Telling) -> tuple[str, 
     """What was done about somebody before."""
     if last is None:
         return (otherwise,) if otherwise else ()
-    facts = {"name": last.name, "day": telling.day(last.at)}
-    return (telling.gettext("%(name)s last put this aside on %(day)s:") % facts,)
+    _ = telling.gettext
+    sentence = (
+        _("%(name)s last put this aside on %(day)s:")
+        if last.words
+        else _("%(name)s last put this aside on %(day)s.")
+    )
+    return (sentence % {"name": last.name, "day": telling.day(last.at)},)
+
+
+# ── Looking after people ─────────────────────────────────────────────────────────────────────────
+
+
+def _request(row: Row, telling: Telling) -> Line:
+    one = row.thing
+    assert isinstance(one, Unanswered)
+    listing, _ = one.listing, telling.gettext
+    names = {"name": listing.member.name, "title": listing.title, "writer": listing.written_by_name}
+    facts = [
+        listing.area,
+        _("written down %(ago)s") % {"ago": telling.ago(listing.written_at)},
+        _("by %(writer)s") % names if listing.written_by != listing.member.id else "",
+        _("on the board until %(day)s") % {"day": telling.day(listing.until)},
+    ]
+    about = Line(
+        title=_("%(name)s asks: %(title)s") % names,
+        path=path_of(telling.request, "listings:show", id=listing.id),
+        facts=tuple(fact for fact in facts if fact),
+        tag=_("no answer"),
+        tone="plum",
+    )
+    if not one.may_read:
+        title = _("Nobody answered what %(name)s asks for") % names
+        path = telling.member(listing.member.id)
+        about = replace(about, title=title, path=path, facts=())
+    return _kept(about, row, telling, one.may_read)
+
+
+def _newcomer(row: Row, telling: Telling) -> Line:
+    one = row.thing
+    assert isinstance(one, Newcomer)
+    _ = telling.gettext
+    facts = [_("came %(ago)s") % {"ago": telling.ago(row.since)}]
+    if one.last is not None:
+        last = {"name": one.last.name, "ago": telling.ago(one.last.at)}
+        facts.append(_("%(name)s ticked something off %(ago)s") % last)
+    missing = _("Still to be done: %(steps)s.") % {"steps": "; ".join(one.missing)}
+    about = Line(
+        title=_("%(name)s is new here") % {"name": one.member.name},
+        path=telling.care(one.member, one.cares),
+        facts=tuple(facts),
+        why=(missing,) if one.cares else (),
+        tag=_("new here"),
+        tone="tea",
+    )
+    return _kept(about, row, telling, one.cares)
+
+
+def _check(row: Row, telling: Telling) -> Line:
+    one = row.thing
+    assert isinstance(one, DueChecks)
+    _ = telling.gettext
+    due = [
+        _("%(check)s: to look at again since %(day)s; last looked at by %(name)s on %(before)s.")
+        % {
+            "check": check.kind,
+            "day": telling.day(check.again_on or check.checked_on),
+            "name": check.noted_by,
+            "before": telling.day(check.checked_on),
+        }
+        for check in one.due
+    ]
+    about = Line(
+        title=_("Something of %(name)s is to be checked again") % {"name": one.member.name},
+        path=telling.care(one.member, one.cares),
+        why=tuple(due),
+        tag=_("check again"),
+        tone="tea",
+    )
+    return _kept(about, row, telling, one.cares)
+
+
+def _belonging(row: Row, telling: Telling) -> Line:
+    one = row.thing
+    assert isinstance(one, Unconfirmed)
+    hat, _ = one.hat, telling.gettext
+    names = {"name": one.member.name, "where": hat.organisation, "role": hat.role}
+    where = _("%(role)s, %(where)s") if hat.role else "%(where)s"
+    written = (
+        _("%(name)s wrote this down %(ago)s")
+        if one.said_by
+        else _("they wrote this down themselves %(ago)s")
+    )
+    said = {"name": one.said_by.name if one.said_by else "", "ago": telling.ago(row.since)}
+    about = Line(
+        title=_("Does %(name)s belong to %(where)s?") % names,
+        path=path_of(telling.request, "affiliations:show", id=one.member.id),
+        facts=(where % names, written % said),
+        why=(_("Nobody who keeps the organisation’s account has confirmed it."),),
+        tag=_("to confirm"),
+    )
+    return _kept(about, row, telling)
+
+
+def _ask(row: Row, telling: Telling) -> Line:
+    one = row.thing
+    assert isinstance(one, MayNotStay)
+    _ = telling.gettext
+    about = Line(
+        title=_("Ask %(name)s whether to stay") % {"name": one.member.name},
+        path=telling.care(one.member, one.cares),
+        facts=(
+            _("no sign for long, seen on %(day)s") % {"day": telling.day(one.question.found_at)},
+        ),
+        why=(_("No mail reaches them. Ring them, or ask somebody who knows them."),),
+        tag=_("to ask"),
+        tone="tea",
+    )
+    return _kept(about, row, telling, one.cares)
+
+
+def _forget(row: Row, telling: Telling) -> Line:
+    one = row.thing
+    assert isinstance(one, MayNotStay)
+    _ = telling.gettext
+    asked, until = one.question.asked_at, one.forgotten_at
+    assert asked is not None, "nobody is forgotten who was not asked"
+    assert until is not None, "nobody is forgotten who was not asked"
+    facts = {"name": one.question.asked_by or "", "ago": telling.ago(asked)}
+    by = _("%(name)s asked %(ago)s") if one.question.asked_by else _("asked by mail %(ago)s")
+    about = Line(
+        title=_("No answer from %(name)s, who is forgotten on %(day)s")
+        % {"name": one.member.name, "day": telling.day(until)},
+        path=telling.care(one.member, one.cares),
+        facts=(by % facts,),
+        why=(_("A call may help: one word that they stay is enough."),),
+        tag=_("forgotten soon"),
+        tone="plum",
+    )
+    return _kept(about, row, telling, one.cares)
+
+
+def _kept(about: Line, row: Row, telling: Telling, cares: bool = True) -> Line:
+    """With who put it aside before; and for whoever had better not deal with it, that it is so."""
+    if not cares:
+        other = telling.gettext("Another coordinator sees to this.")
+        return replace(about, why=(other,))
+    before = _before(row.aside, "", telling)
+    said = row.aside.words if row.aside else ""
+    return replace(about, why=about.why + before, said=said)
 
 
 def _shortened(text: str) -> str:
@@ -291,4 +454,10 @@ _TELLERS: Mapping[Why, Callable[[Row, Telling], Line]] = {
     Why.APPLICATION: _applicant,
     Why.CALL: _call,
     Why.QUIET: _quiet,
+    Why.REQUEST: _request,
+    Why.NEWCOMER: _newcomer,
+    Why.CHECK: _check,
+    Why.BELONGING: _belonging,
+    Why.ASK: _ask,
+    Why.FORGET: _forget,
 }

@@ -72,7 +72,6 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
             [
                 ("inbox:index", _("Inbox"), coordinates),
                 ("paper:index", _("On paper"), coordinates),
-                ("applications:index", _("Applications"), coordinates),
                 ("care:index", _("Looking after people"), coordinates),
                 ("lists:index", _("Our lists"), coordinates),
                 ("attendance:index", _("Lists and hours"), coordinates),

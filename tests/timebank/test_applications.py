@@ -12,8 +12,8 @@ from sqlalchemy import select
 
 from tests.timebank.factories import START, at
 from tests.timebank.scenes import MillRoad, mill_road
-from timebank import applications, members
-from timebank.applications import Application
+from timebank import applicants, applications, members
+from timebank.applicants import Application
 from timebank.db import EVERYWHERE, Database
 from timebank.errors import Forbidden, NotFound, WrongState
 from timebank.members import Member, MemberKind, Role, Status
@@ -43,7 +43,7 @@ async def _apply(road: MillRoad, name: str, email: str, days: int = 0) -> None:
 
 async def _waiting(road: MillRoad) -> list[list[str]]:
     async with road.db.read(road.id) as conn:
-        found = await applications.waiting(conn, road.id)
+        found = await applicants.waiting(conn, road.id)
     return [[one.email for one in some] for some in found]
 
 
@@ -57,7 +57,7 @@ async def test_who_asks_again_with_another_address_is_shown_once_and_becomes_one
     mine = ["noor@example.org", "n.said@example.org", "noor+again@example.org"]
     assert await _waiting(road) == [mine, ["tom@example.org"]]
     async with road.db.read(road.id) as conn:
-        first, second, third = (await applications.waiting(conn, road.id))[0]
+        first, second, third = (await applicants.waiting(conn, road.id))[0]
     with pytest.raises(Forbidden):
         await _same(road, third, first, second, by=road.ana)
     await _same(road, third, first, second, third, by=road.carla)
@@ -90,7 +90,7 @@ async def _same(road: MillRoad, kept: Application, *others: Application, by: Mem
 async def test_members_are_not_folded_away(road: MillRoad) -> None:
     await _apply(road, "Ana Lima", "ana2@example.org")
     async with road.db.read(road.id) as conn:
-        ((one,),) = await applications.waiting(conn, road.id)
+        ((one,),) = await applicants.waiting(conn, road.id)
     with pytest.raises(WrongState):
         async with road.db.write(EVERYWHERE) as conn:
             await applications.same_person(
@@ -107,7 +107,7 @@ async def test_who_welcomed_whom_and_who_turned_whom_down_is_known(road: MillRoa
     await _apply(road, "Noor", "noor@example.org")
     await _apply(road, "Tom", "tom@example.org", 1)
     async with road.db.read(road.id) as conn:
-        (noor,), (tom,) = await applications.waiting(conn, road.id)
+        (noor,), (tom,) = await applicants.waiting(conn, road.id)
     async with road.db.write(road.id) as conn:
         await applications.welcome(conn, road.id, noor.member.id, by=road.dora.id, now=at(days=2))
         await applications.refuse(
@@ -123,14 +123,14 @@ async def test_who_welcomed_whom_and_who_turned_whom_down_is_known(road: MillRoa
 async def test_who_was_turned_down_may_ask_again(road: MillRoad) -> None:
     await _apply(road, "Tom", "tom@example.org")
     async with road.db.read(road.id) as conn:
-        ((tom,),) = await applications.waiting(conn, road.id)
+        ((tom,),) = await applicants.waiting(conn, road.id)
     async with road.db.write(road.id) as conn:
         await applications.refuse(
             conn, road.id, tom.member.id, reason="Not now.", by=road.carla.id, now=at(days=1)
         )
     await _apply(road, "Thomas", "tom@example.org", 20)
     async with road.db.read(road.id) as conn:
-        ((again,),) = await applications.waiting(conn, road.id)
+        ((again,),) = await applicants.waiting(conn, road.id)
     assert (again.member.id, again.member.name, again.about) == (
         tom.member.id,
         "Thomas",
@@ -166,10 +166,10 @@ def test_folding_loses_nobody_and_does_not_depend_on_the_order(
     asked: list[tuple[str, str]], dice: object
 ) -> None:
     everybody = [_application(n, name, email) for n, (name, email) in enumerate(asked)]
-    folded = applications.folded(everybody)
+    folded = applicants.folded(everybody)
     assert sorted(one.member.id for some in folded for one in some) == [
         one.member.id for one in everybody
     ]
     shuffled = list(everybody)
     dice.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert applications.folded(shuffled) == folded
+    assert applicants.folded(shuffled) == folded

@@ -1,11 +1,11 @@
-"""What a coordinator has put aside until a day, with a word: odd entries, quiet members, calls.
+"""What a coordinator has put aside until a day, with a word: odd entries, calls, requests and more.
 
 Nothing is removed when it comes up again: what was done about somebody before is shown then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import (
     Column,
     ColumnElement,
+    CompoundSelect,
     ForeignKeyConstraint,
     Index,
     Table,
@@ -22,6 +23,8 @@ from sqlalchemy import (
     insert,
     or_,
     select,
+    tuple_,
+    union_all,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,7 +33,7 @@ from ledger import Minutes
 from ledger.sql import metadata
 from ledger.sql.read import accounts
 from ledger.sql.types import Id, Instant, MinutesType, Words
-from timebank import audit, policy
+from timebank import affiliations, audit, listings, policy
 from timebank.errors import BadInput, Forbidden
 from timebank.inbox.source import Thing, Touch, Why
 from timebank.members import get, members
@@ -41,6 +44,8 @@ FURTHER = Minutes(60)
 
 LONGEST = 366
 """Days something may be put aside."""
+
+_SUBJECTS = {Why.ODD: "entry", Why.REQUEST: "listing", Why.BELONGING: "affiliation"}
 
 put_aside = Table(
     "put_aside",
@@ -122,25 +127,32 @@ async def end(
 
 
 async def latest(
-    conn: AsyncConnection, community: UUID, why: Why, ids: Collection[UUID]
-) -> dict[UUID, Touch]:
+    conn: AsyncConnection, community: UUID, things: Iterable[Thing]
+) -> dict[Thing, Touch]:
     """Who last put each of these aside, when and with which word; in one query."""
+    wanted = [(thing.why.value, thing.id) for thing in things]
+    if not wanted:
+        return {}
     newest = (
-        select(put_aside.c.thing_id, func.max(put_aside.c.at).label("at"))
+        select(put_aside.c.why, put_aside.c.thing_id, func.max(put_aside.c.at).label("at"))
         .where(
             put_aside.c.community_id == community,
-            put_aside.c.why == why.value,
-            put_aside.c.thing_id.in_(set(ids)),
+            tuple_(put_aside.c.why, put_aside.c.thing_id).in_(wanted),
             put_aside.c.ended_at.is_(None),
         )
-        .group_by(put_aside.c.thing_id)
+        .group_by(put_aside.c.why, put_aside.c.thing_id)
         .subquery()
     )
     rows = await conn.execute(
-        select(put_aside.c.thing_id, put_aside.c.at, put_aside.c.words, members.c.name)
+        select(put_aside.c.why, put_aside.c.thing_id, put_aside.c.at, put_aside.c.words)
+        .add_columns(members.c.name)
         .join(
             newest,
-            and_(put_aside.c.thing_id == newest.c.thing_id, put_aside.c.at == newest.c.at),
+            and_(
+                put_aside.c.why == newest.c.why,
+                put_aside.c.thing_id == newest.c.thing_id,
+                put_aside.c.at == newest.c.at,
+            ),
         )
         .join(
             members,
@@ -149,13 +161,9 @@ async def latest(
                 members.c.id == put_aside.c.member_id,
             ),
         )
-        .where(
-            put_aside.c.community_id == community,
-            put_aside.c.why == why.value,
-            put_aside.c.ended_at.is_(None),
-        )
+        .where(put_aside.c.community_id == community, put_aside.c.ended_at.is_(None))
     )
-    return {row.thing_id: Touch(row.name, row.at, row.words) for row in rows}
+    return {Thing(Why(row.why), row.thing_id): Touch(row.name, row.at, row.words) for row in rows}
 
 
 def is_aside(
@@ -181,11 +189,26 @@ def concerns(community: UUID, member: UUID) -> ColumnElement[bool]:
     """The condition that a note is about a member, or by them: for their data."""
     return and_(
         put_aside.c.community_id == community,
-        or_(put_aside.c.thing_id == member, put_aside.c.member_id == member),
+        or_(
+            put_aside.c.member_id == member,
+            put_aside.c.thing_id == member,
+            put_aside.c.thing_id.in_(things_of(community, member)),
+        ),
+    )
+
+
+def things_of(community: UUID, member: UUID) -> CompoundSelect[Any]:
+    """Ids of what can wait that is a member's: what they asked for, and where they belong."""
+    asked, hats = listings.listings, affiliations.affiliations
+    return union_all(
+        *(
+            select(table.c.id).where(table.c.community_id == community, table.c.member_id == member)
+            for table in (asked, hats)
+        )
     )
 
 
 def _act(community: UUID, by: UUID, row: dict[str, Any]) -> audit.NewAct:
-    kind = "entry" if row["why"] == Why.ODD.value else "member"
+    kind = _SUBJECTS.get(Why(row["why"]), "member")
     facts = {"why": row["why"], "until": row["until"].isoformat()}
     return audit.NewAct(community, by, "inbox.put_aside", kind, row["thing_id"], facts)

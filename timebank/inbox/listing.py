@@ -24,12 +24,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.chain import microseconds
 from ledger.sql.types import Id, Instant, Words
-from timebank import acting, agreements, policy
+from timebank import acting, agreements, keeping_apart, policy
 from timebank.agreements import Terms
 from timebank.errors import Forbidden, NotFound
-from timebank.inbox import in_hand
+from timebank.inbox import aside, in_hand
 from timebank.inbox.in_hand import InHand
-from timebank.inbox.source import Act, Desk, Finds, Reads, Source, Thing, Why
+from timebank.inbox.source import Act, Desk, Finds, Reads, Source, Thing, Touch, Why
 from timebank.inbox.sources import BY_WHY, SOURCES
 from timebank.moment import Moment
 
@@ -39,13 +39,17 @@ MOST_WORDS = 6
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One thing that waits, since then (UTC). `thing` is what its source's reader found."""
+    """One thing that waits, since then (UTC). `thing` is what its source's reader found.
+
+    `aside` is who put it aside the last time, if it was; `in_hand` who is on it now.
+    """
 
     why: Why
     id: UUID
     since: datetime
     thing: object
     in_hand: InHand | None
+    aside: Touch | None
     acts: frozenset[Act]
 
     @property
@@ -104,14 +108,8 @@ async def page(
         query = query.where(tuple_(waits.c.since, waits.c.why, waits.c.id) > _place(after))
     found = [(Thing(Why(row.why), row.id), row.since) for row in await conn.execute(query)]
     shown = found[:limit]
-    things = await _read(conn, community, [thing for thing, _ in shown], desk)
-    taken = await in_hand.of(conn, community, things, now=now)
     return Inbox(
-        rows=tuple(
-            Row(*thing, since, things[thing], taken.get(thing), BY_WHY[thing.why].acts)
-            for thing, since in shown
-            if thing in things
-        ),
+        rows=tuple(await _rows(conn, community, dict(shown), desk)),
         counts=counts,
         oldest_at=oldest,
         next_after=_after(*shown[-1]) if len(found) > limit else None,
@@ -148,14 +146,8 @@ async def things(
         )
     )
     since = {Thing(Why(row.why), row.id): row.since for row in rows}
-    still = [thing for thing in dict.fromkeys(wanted) if thing in since]
-    read = await _read(conn, community, still, desk)
-    taken = await in_hand.of(conn, community, still, now=now)
-    return [
-        Row(*thing, since[thing], read[thing], taken.get(thing), BY_WHY[thing.why].acts)
-        for thing in still
-        if thing in read
-    ]
+    still = {thing: since[thing] for thing in wanted if thing in since}
+    return await _rows(conn, community, still, desk)
 
 
 async def oldest(
@@ -172,7 +164,8 @@ async def at_desk(conn: AsyncConnection, community: UUID, *, by: UUID, now: Mome
     if not policy.may_coordinate(actor.member):
         raise Forbidden("inbox")
     terms = (await agreements.current(conn, community)).terms
-    return Desk(actor, terms, await acting.coordinators(conn, community) == 1, now)
+    sole = await acting.coordinators(conn, community) == 1
+    return Desk(actor, terms, sole, await keeping_apart.from_whom(conn, community, by), now)
 
 
 def _waits(community: UUID, terms: Terms, now: Moment, sources: Sequence[Source]) -> CTE:
@@ -215,6 +208,20 @@ async def _summary(conn: AsyncConnection, waits: CTE) -> tuple[dict[Why, int], d
     found = {Why(row.why): row.number for row in rows}
     ordered = {source.why: found[source.why] for source in SOURCES if source.why in found}
     return ordered, min((row.oldest for row in rows), default=None)
+
+
+async def _rows(
+    conn: AsyncConnection, community: UUID, since: Mapping[Thing, datetime], desk: Desk
+) -> list[Row]:
+    """These things with all there is to show of them, in the same order."""
+    read = await _read(conn, community, list(since), desk)
+    taken = await in_hand.of(conn, community, read, now=desk.now)
+    before = await aside.latest(conn, community, read)
+    return [
+        Row(*thing, at, read[thing], taken.get(thing), before.get(thing), BY_WHY[thing.why].acts)
+        for thing, at in since.items()
+        if thing in read
+    ]
 
 
 async def _read(

@@ -16,12 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Minutes
 from ledger.sql import tables
+from timebank import applicants
 from timebank.agreements import Terms
 from timebank.inbox import aside
-from timebank.inbox.later import later
-from timebank.inbox.source import Desk, Touch, Why
+from timebank.inbox.source import Desk, Why
+from timebank.later import later
 from timebank.limits import Beyond, past_limits
-from timebank.members import Member, MemberKind, Status, as_member, get_many, members, tallies
+from timebank.members import Member, MemberKind, Status, as_member, members, tallies
 from timebank.moment import Moment
 from timebank.text import fold, like
 
@@ -34,30 +35,30 @@ GONE_AFTER = timedelta(days=365)
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """Somebody who asked to join."""
+    """Somebody who asked to join; `times` of those who wait look like this one person."""
 
     member: Member
+    about: str
+    times: int
 
 
 @dataclass(frozen=True, slots=True)
 class WorthACall:
-    """Somebody past a limit at which we talk, `limit`; `called` is the last time we did."""
+    """Somebody past a limit at which we talk, `limit`, since then."""
 
     member: Member
     beyond: Beyond
     balance: Minutes
     limit: Minutes
     since: datetime
-    called: Touch | None
 
 
 @dataclass(frozen=True, slots=True)
 class GoneQuiet:
-    """Somebody who gave or received, the last time on that day; `asked` is who asked after them."""
+    """Somebody who gave or received, the last time on that day."""
 
     member: Member
     latest: datetime
-    asked: Touch | None
 
 
 # ── What waits ───────────────────────────────────────────────────────────────────────────────────
@@ -140,15 +141,20 @@ def _is_member(id: Any) -> Any:
 async def read_applicants(
     conn: AsyncConnection, community: UUID, ids: Sequence[UUID], desk: Desk
 ) -> Mapping[UUID, Applicant]:
-    """Who asked to join: one query."""
-    found = await get_many(conn, community, ids)
-    return {id: Applicant(member) for id, member in found.items()}
+    """Who asked to join, and how often: one query."""
+    wanted = set(ids)
+    return {
+        one.member.id: Applicant(one.member, one.about, len(some))
+        for some in await applicants.waiting(conn, community)
+        for one in some
+        if one.member.id in wanted
+    }
 
 
 async def read_calls(
     conn: AsyncConnection, community: UUID, ids: Sequence[UUID], desk: Desk
 ) -> Mapping[UUID, WorthACall]:
-    """Where they stand, and what was done about it before: two queries."""
+    """Where they stand: one query."""
     account, past, terms = tables.account, past_limits, desk.terms
     rows = await conn.execute(
         select(members, account.c.balance, past.c.beyond, past.c.since)
@@ -161,22 +167,20 @@ async def read_calls(
         )
         .where(members.c.community_id == community, members.c.id.in_(ids))
     )
-    called = await aside.latest(conn, community, Why.CALL, ids)
     found = {}
     for row in rows:
         where = Beyond(row.beyond)
         limit = terms.soft_floor if where is Beyond.BELOW else terms.soft_ceiling
         found[row.id] = WorthACall(
-            as_member(row), where, row.balance, limit or terms.soft_floor, row.since,
-            called.get(row.id),
-        )  # fmt: skip
+            as_member(row), where, row.balance, limit or terms.soft_floor, row.since
+        )
     return found
 
 
 async def read_quiet(
     conn: AsyncConnection, community: UUID, ids: Sequence[UUID], desk: Desk
 ) -> Mapping[UUID, GoneQuiet]:
-    """When they were last heard of, and who asked after them before: two queries."""
+    """When they were last heard of: one query."""
     rows = await conn.execute(
         select(members, tallies.c.latest_at)
         .join(
@@ -188,5 +192,4 @@ async def read_quiet(
         )
         .where(members.c.community_id == community, members.c.id.in_(ids))
     )
-    asked = await aside.latest(conn, community, Why.QUIET, ids)
-    return {row.id: GoneQuiet(as_member(row), row.latest_at, asked.get(row.id)) for row in rows}
+    return {row.id: GoneQuiet(as_member(row), row.latest_at) for row in rows}

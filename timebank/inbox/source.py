@@ -12,8 +12,10 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from timebank import policy
 from timebank.acting import Actor
 from timebank.agreements import Terms
+from timebank.members import Member
 from timebank.moment import Moment
 
 
@@ -27,6 +29,12 @@ class Why(StrEnum):
     ODD = "odd"  # an entry about which something looks odd
     CALL = "call"  # somebody is past a limit at which we talk
     QUIET = "quiet"  # somebody was active, and then nothing for a while
+    REQUEST = "request"  # somebody asked for help on the board, and nobody answered
+    NEWCOMER = "newcomer"  # somebody is new, and what we do with everyone who is new is not done
+    CHECK = "check"  # the day has come to look at somebody's check again
+    BELONGING = "belonging"  # somebody says where they belong, and nobody confirmed it
+    ASK = "ask"  # somebody is to be asked whether they stay, and no mail reaches them
+    FORGET = "forget"  # somebody was asked, has not answered, and is forgotten soon
 
 
 class Act(StrEnum):
@@ -52,12 +60,20 @@ class Thing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Who reads, under which terms, and when; `sole`: there is no other coordinator."""
+    """Who reads, under which terms, and when; `sole`: there is no other coordinator.
+
+    `apart` are members the reader is kept apart from.
+    """
 
     reader: Actor
     terms: Terms
     sole: bool
+    apart: frozenset[UUID]
     now: Moment
+
+    def cares_for(self, member: Member) -> bool:
+        """Whether the reader may know what is kept about this member besides their profile."""
+        return policy.may_care(self.reader.member, member, kept_apart=member.id in self.apart)
 
 
 class Waits(Protocol):

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from timebank import stays
 from timebank.i18n import N_
-from timebank.inbox import of_entries, of_members
+from timebank.inbox import of_care, of_entries, of_listings, of_members
 from timebank.inbox.source import Act, Source, Why
 
 _ENTRY = frozenset({Act.APPROVE, Act.RETURN, Act.TAKE})
+_LATER = frozenset({Act.PUT_ASIDE, Act.TAKE})
 
 SOURCES: tuple[Source, ...] = (
     Source(
@@ -61,7 +63,7 @@ SOURCES: tuple[Source, ...] = (
         of_members.worth_a_call,
         of_members.read_calls,
         of_members.finds,
-        frozenset({Act.PUT_ASIDE, Act.TAKE}),
+        _LATER,
     ),
     Source(
         Why.QUIET,
@@ -69,7 +71,55 @@ SOURCES: tuple[Source, ...] = (
         of_members.gone_quiet,
         of_members.read_quiet,
         of_members.finds,
-        frozenset({Act.PUT_ASIDE, Act.TAKE}),
+        _LATER,
+    ),
+    Source(
+        Why.REQUEST,
+        N_("Requests nobody answered"),
+        of_listings.unanswered,
+        of_listings.read,
+        of_listings.finds,
+        _LATER,
+    ),
+    Source(
+        Why.NEWCOMER,
+        N_("New here"),
+        of_care.newcomers,
+        of_care.read_newcomers,
+        of_members.finds,
+        _LATER,
+    ),
+    Source(
+        Why.CHECK,
+        N_("Checks to look at again"),
+        of_care.due_checks,
+        of_care.read_checks,
+        of_members.finds,
+        _LATER,
+    ),
+    Source(
+        Why.BELONGING,
+        N_("Where people belong"),
+        of_care.unconfirmed,
+        of_care.read_belongings,
+        of_care.finds_belonging,
+        _LATER,
+    ),
+    Source(
+        Why.ASK,
+        N_("Ask whether they stay"),
+        of_care.to_ask,
+        of_care.read_stays,
+        of_members.finds,
+        _LATER,
+    ),
+    Source(
+        Why.FORGET,
+        N_("About to be forgotten"),
+        stays.waits_to_forget,
+        of_care.read_stays,
+        of_members.finds,
+        frozenset({Act.TAKE}),  # the day comes, whether or not somebody puts it aside
     ),
 )
 

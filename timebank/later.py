@@ -1,4 +1,4 @@
-"""A moment so much later than another, worked out by the database: each has its own arithmetic."""
+"""Moments worked out by the database, each of which has its own arithmetic."""
 
 from __future__ import annotations
 
@@ -23,6 +23,16 @@ def later(moment: ColumnElement[Any], by: timedelta) -> ColumnElement[Any]:
     return _Later(moment, literal(microseconds, Integer()), literal(by, Interval()))
 
 
+class _Beginning(FunctionElement[Any]):
+    type = Instant()
+    inherit_cache = True
+
+
+def beginning(day: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The moment at which `day`, a column of `Day`, begins in UTC."""
+    return _Beginning(day)
+
+
 @compiles(_Later, "sqlite")
 def _on_sqlite(element: _Later, compiler: Any, **more: Any) -> str:
     moment, microseconds, _ = element.clauses
@@ -33,3 +43,15 @@ def _on_sqlite(element: _Later, compiler: Any, **more: Any) -> str:
 def _on_postgresql(element: _Later, compiler: Any, **more: Any) -> str:
     moment, _, interval = element.clauses
     return f"({compiler.process(moment, **more)} + {compiler.process(interval, **more)})"
+
+
+@compiles(_Beginning, "sqlite")
+def _beginning_on_sqlite(element: _Beginning, compiler: Any, **more: Any) -> str:
+    (day,) = element.clauses
+    return f"(CAST(strftime('%s', {compiler.process(day, **more)}) AS INTEGER) * 1000000)"
+
+
+@compiles(_Beginning, "postgresql")
+def _beginning_on_postgresql(element: _Beginning, compiler: Any, **more: Any) -> str:
+    (day,) = element.clauses
+    return f"(CAST({compiler.process(day, **more)} AS timestamp) AT TIME ZONE 'UTC')"
