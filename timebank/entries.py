@@ -68,6 +68,7 @@ entries = Table(
     Column("posted_at", Instant),
     Column("reverses_id", Id),
     Column("reversed_by_id", Id),
+    Column("counted_on", Day),  # for which day it is reported; NULL until it is posted
     ForeignKeyConstraint(["community_id"], ["community.id"]),
     ForeignKeyConstraint(["community_id", "recorded_by"], ["member.community_id", "member.id"]),
     ForeignKeyConstraint(["community_id", "on_behalf_of"], ["member.community_id", "member.id"]),
@@ -80,6 +81,7 @@ entries = Table(
     Index("ix_entry_waiting", "community_id", "state", "recorded_at"),
     Index("ix_entry_contested", "community_id", "contested", "recorded_at"),
     Index("ix_entry_recorder", "community_id", "recorded_by", "state"),
+    Index("ix_entry_counted", "community_id", "counted_on", "id"),
     sqlite_strict=True,
 )
 
@@ -313,6 +315,7 @@ def _entry(row: Any, everyone: tuple[Part, ...]) -> Entry:
         reverses_id=row["reverses_id"],
         reversed_by_id=row["reversed_by_id"],
         parts=everyone,
+        counted_on=row["counted_on"],
     )
 
 

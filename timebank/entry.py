@@ -134,7 +134,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry with everyone in it, as lists and decisions need it."""
+    """An entry with everyone in it, as lists and decisions need it.
+
+    `counted_on` is the day for which it is reported, once it is posted.
+    """
 
     community_id: UUID
     id: UUID
@@ -157,6 +160,12 @@ class Entry:
     reverses_id: UUID | None
     reversed_by_id: UUID | None
     parts: tuple[Part, ...]
+    counted_on: date | None = None
+
+    @property
+    def late(self) -> bool:
+        """Whether its own month was closed when it was posted, so that it counts in another one."""
+        return is_late(self.occurred_on, self.counted_on, self.reverses_id)
 
     @property
     def givers(self) -> tuple[Part, ...]:
@@ -167,3 +176,8 @@ class Entry:
     def receivers(self) -> tuple[Part, ...]:
         """Those who received, in the order they were written down."""
         return tuple(part for part in self.parts if part.side is Side.RECEIVED)
+
+
+def is_late(occurred_on: date, counted_on: date | None, reverses_id: UUID | None) -> bool:
+    """Whether posted hours count in another month than their own, because that was closed."""
+    return counted_on is not None and reverses_id is None and counted_on != occurred_on

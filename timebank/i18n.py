@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_time, format_timedelta
+from babel.dates import format_date, format_skeleton, format_time, format_timedelta
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -67,6 +67,11 @@ def format_day(day: date, language: str, style: Literal["full", "short"] = "full
     """`Tuesday 10 November 2026`, or `10 Nov 2026`."""
     width = "full" if style == "full" else "medium"
     return format_date(day, format=width, locale=_locale(language))
+
+
+def format_month(day: date, language: str) -> str:
+    """The month a day lies in: `November 2026`, `noviembre de 2026`."""
+    return format_skeleton("yMMMM", day, locale=_locale(language))
 
 
 def format_moment(at: datetime, language: str, timezone: str) -> str:

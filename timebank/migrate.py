@@ -34,6 +34,7 @@ from timebank import (  # noqa: F401 - each adds its tables to the metadata
     gatherings,
     listings,
     members,
+    months,
     organisations,
     outbox,
     people,

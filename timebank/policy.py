@@ -48,6 +48,21 @@ def may_adopt(me: Member) -> bool:
     return may_steward(me)
 
 
+def may_report(me: Member) -> bool:
+    """Who makes reports of any period; those of closed months are read by all members."""
+    return may_coordinate(me)
+
+
+def may_close_month(me: Member) -> bool:
+    """Who closes months."""
+    return may_coordinate(me)
+
+
+def may_reopen_month(me: Member) -> bool:
+    """Who asks to open a closed month again; another one of them has to agree."""
+    return may_steward(me)
+
+
 def may_set_role(me: Member) -> bool:
     """Who makes others coordinators or stewards."""
     return may_steward(me)

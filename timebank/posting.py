@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID, uuid5
 
@@ -36,6 +36,7 @@ from timebank import (
     entries,
     entry_steps,
     flow,
+    months,
     notices,
     policy,
     shapes,
@@ -61,6 +62,7 @@ from timebank.errors import (
 from timebank.members import Status, tallies
 from timebank.moment import Moment
 from timebank.notices import EntryNews
+from timebank.periods import Month, counted_on
 
 _SALT = 32
 _AGREED_AT_ONCE = 200
@@ -216,6 +218,7 @@ class _Scene:
     words: Mapping[UUID, _Kept]
     actors: Mapping[UUID, Actor]
     coordinators: int
+    closed: frozenset[Month]
     now: Moment
 
     @property
@@ -308,6 +311,7 @@ async def _set_scene(
         words=await _kept(conn, community, ids),
         actors=await acting.find(conn, community, by),
         coordinators=await acting.coordinators(conn, community),
+        closed=await months.closed(conn, community),
         now=now,
     )
 
@@ -504,14 +508,40 @@ async def _mark_approved(
             state=State.APPROVED.value,
             contested=False,
             posted_at=posted_at,
+            counted_on=table.c.occurred_on,
             touched_at=scene.now.at,
         )
     )
+    late = [act.entry for act in acts if Month.of(act.entry.occurred_on) in scene.closed]
+    if late:
+        await _count_later(conn, scene, late, posted_at)
     await conn.execute(
         update(parts)
         .where(parts.c.community_id == scene.place.id, parts.c.entry_id.in_(ids), parts.c.awaited)
         .values(awaited=False)
     )
+
+
+async def _count_later(
+    conn: AsyncConnection, scene: _Scene, late: Sequence[Entry], posted_at: datetime
+) -> None:
+    """Entries with days of closed months count in an open one."""
+    table = entries.entries
+    await conn.execute(
+        update(table)
+        .where(table.c.community_id == scene.place.id, table.c.id == bindparam("late"))
+        .values(counted_on=bindparam("counted")),
+        [
+            {"late": entry.id, "counted": _counted(scene, entry.occurred_on, posted_at)}
+            for entry in late
+        ],
+    )
+
+
+def _counted(scene: _Scene, day: date, posted_at: datetime) -> date:
+    """The day for which minutes of this day are reported, when they are posted now."""
+    posted_on = Moment(posted_at).day_in(scene.place.timezone)
+    return counted_on(day, posted_on, scene.closed)
 
 
 async def _put_reversals(
@@ -540,6 +570,7 @@ async def _put_reversals(
                 "recorded_at": now.at,
                 "touched_at": now.at,
                 "posted_at": posted_at,
+                "counted_on": _counted(scene, old.counted_on or old.occurred_on, posted_at),
                 "reverses_id": old.id,
             }
         )

@@ -48,7 +48,7 @@ def spelling(conn: AsyncConnection) -> Spelling:
 
 
 async def ask(conn: AsyncConnection, query: str, *values: object) -> Sequence[Any]:
-    """What a query finds. Its values, $1 to the last, may be numbers, ids and moments."""
+    """What a query finds. Its values, $1 to the last, may be numbers, texts, ids, days, moments."""
     if conn.dialect.name == "sqlite":
         found = await conn.exec_driver_sql(query.replace("$", "?"), tuple(map(_for_sqlite, values)))
     else:
@@ -57,24 +57,29 @@ async def ask(conn: AsyncConnection, query: str, *values: object) -> Sequence[An
 
 
 async def ask_for(
-    conn: AsyncConnection, query: str, community: UUID, ids: Sequence[Any]
+    conn: AsyncConnection, query: str, community: UUID, ids: Sequence[Any], *values: object
 ) -> Sequence[Any]:
     """What a query finds for a community ($1) and a column that is one of `ids` ("IN ids").
 
-    These ids are as the driver gives them: bytes on SQLite, UUIDs on PostgreSQL.
+    These ids are as the driver gives them: bytes on SQLite, UUIDs on PostgreSQL. Further values,
+    from $3 on, are as in `ask`.
     """
     if conn.dialect.name == "sqlite":
-        marks = ", ".join("?" * len(ids))
-        query = query.replace("$1", "?").replace("IN ids", f"IN ({marks})")
-        return (await conn.exec_driver_sql(query, (community.bytes, *ids))).all()
+        first = 3 + len(values)
+        marks = ", ".join(f"?{number}" for number in range(first, first + len(ids)))
+        query = query.replace("$", "?").replace("IN ids", f"IN ({marks})")
+        bound = (community.bytes, None, *map(_for_sqlite, values), *ids)
+        return (await conn.exec_driver_sql(query, bound)).all()
     query = query.replace("IN ids", "= ANY ($2::uuid[])")
-    return (await conn.exec_driver_sql(query, (community, ids))).all()
+    return (await conn.exec_driver_sql(query, (community, ids, *values))).all()
 
 
 def _for_sqlite(value: object) -> object:
     if isinstance(value, UUID):
         return value.bytes
-    return microseconds(value) if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return microseconds(value)
+    return value.isoformat() if isinstance(value, date) else value
 
 
 # SQLite keeps whatever text was put there by hand: as bytes, it can always be read.

@@ -1,0 +1,215 @@
+"""Adding up who gave and received how much, by everything a report tells of. Nothing is hidden yet.
+
+Ids and days are taken as the driver has them, because there may be hundreds of thousands: they are
+compared, and days are looked into by the reader that comes along.
+
+Minutes count for the members who gave and received them; what the commons gives and receives is
+told apart, because everybody does. A figure about an organisation or the commons is about the
+people on the other side of it, so that nobody is found behind them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, NamedTuple
+
+from timebank.members import MemberKind
+from timebank.periods import Month
+from timebank.small_counts import Amount, Row
+
+NAMES = ("given", "received", "to_commons", "from_commons")
+"""The amounts of a row. The last two are what members gave the commons, and received from it."""
+
+_PERSON, _ORGANISATION = MemberKind.PERSON.value, MemberKind.ORGANISATION.value
+_GIVEN, _RECEIVED, _TO_COMMONS, _FROM_COMMONS = range(4)
+
+
+class Part(NamedTuple):
+    """One account's share of something given: in an entry, or for one kind in a gathering.
+
+    `day` is when it happened, `counted` the day for which it is reported.
+    """
+
+    group: Any
+    kind: str
+    category: Any
+    day: Any
+    counted: Any
+    account: Any
+    side: str
+    minutes: int
+
+
+class Who(NamedTuple):
+    """A member as far as figures tell them apart."""
+
+    kind: str
+    area: str
+
+
+_NOBODY = Who("", "")
+
+
+class Hat(NamedTuple):
+    """An organisation somebody belongs to, on these days and those between; no `until`: still."""
+
+    organisation: Any
+    since: date
+    until: date | None
+
+    def worn(self, day: date) -> bool:
+        """Whether it is worn on this day."""
+        return self.since <= day and (self.until is None or day <= self.until)
+
+
+class Pot:
+    """Minutes that went into one row and the people they are about, in the order of `NAMES`.
+
+    `own` are those of the people who stand in the row themselves.
+    """
+
+    __slots__ = ("minutes", "own", "people")
+
+    def __init__(self) -> None:
+        self.minutes = [0] * len(NAMES)
+        self.people: list[set[Any]] = [set() for _ in NAMES]
+        self.own: set[Any] = set()
+
+    @property
+    def amounts(self) -> dict[str, Amount]:
+        """What is in it."""
+        filled = zip(NAMES, self.minutes, self.people, strict=True)
+        found = {name: Amount(minutes, people) for name, minutes, people in filled}
+        return found | {"people": Amount(len(self.own), self.own)}
+
+    def pour(self, other: Pot) -> None:
+        """Add what is in another one."""
+        self.own |= other.own
+        for place, minutes in enumerate(other.minutes):
+            self.minutes[place] += minutes
+            self.people[place] |= other.people[place]
+
+
+@dataclass(slots=True)
+class Sums:
+    """What was given and received, as it is added up: `take` it all, then `close` once.
+
+    `who` are the members; an account that is none of theirs is the commons', or kept for a purpose
+    of everybody's. `hats` are their organisations, the one worn longest first. Rows of `areas` and
+    `houses` hold members only, and None is the row of those without.
+    """
+
+    who: Mapping[Any, Who]
+    hats: Mapping[Any, Sequence[Hat]]
+    day_of: Callable[[Any], date]
+    exchanges: int = 0
+    gave: set[Any] = field(default_factory=set)
+    received: set[Any] = field(default_factory=set)
+    total: Pot = field(default_factory=Pot)
+    late: Pot = field(default_factory=Pot)
+    on_time: Pot = field(default_factory=Pot)
+    kinds: defaultdict[str, Pot] = field(default_factory=lambda: defaultdict(Pot))
+    categories: defaultdict[Any, Pot] = field(default_factory=lambda: defaultdict(Pot))
+    months: defaultdict[Month, Pot] = field(default_factory=lambda: defaultdict(Pot))
+    areas: defaultdict[str, Pot] = field(default_factory=lambda: defaultdict(Pot))
+    houses: defaultdict[Any, Pot] = field(default_factory=lambda: defaultdict(Pot))
+    _days: defaultdict[tuple[Any, bool], Pot] = field(default_factory=lambda: defaultdict(Pot))
+    _accounts: defaultdict[tuple[Any, Any], list[int]] = field(
+        default_factory=lambda: defaultdict(lambda: [0] * len(NAMES))
+    )
+    _behind: defaultdict[tuple[Any, int], set[Any]] = field(
+        default_factory=lambda: defaultdict(set)
+    )
+
+    def take(self, parts: Iterable[Sequence[Any]]) -> None:
+        """Add what was given: `Part`s, or tuples like them. Those of a group stand together."""
+        group: list[Sequence[Any]] = []
+        last: Any = None
+        for part in parts:
+            if part[0] != last:
+                if group:
+                    self._add(group)
+                group, last = [], part[0]
+            group.append(part)
+        if group:
+            self._add(group)
+
+    def _add(self, group: Sequence[Sequence[Any]]) -> None:
+        """Add one entry, or one gathering."""
+        self.exchanges += 1
+        _, _, category, day, counted, *_rest = group[0]
+        # A day of a closed month is late on whatever day it counts: both are told apart by month.
+        shared = (self.categories[category], self._days[counted, day != counted])
+        for _, kind, _, _, _, account, side, minutes in group:
+            pots = (self.kinds[kind], *shared)
+            place = _GIVEN if side == "gave" else _RECEIVED
+            member = self.who.get(account)
+            if member is not None and member[0] == _PERSON:
+                for pot in pots:
+                    pot.minutes[place] += minutes
+                    pot.people[place].add(account)
+            else:
+                if member is None:
+                    place = _FROM_COMMONS if place == _GIVEN else _TO_COMMONS
+                others = self._opposite(group, side)
+                self._behind[account, place].update(others)
+                for pot in pots:
+                    pot.minutes[place] += minutes
+                    pot.people[place].update(others)
+            self._accounts[account, self._house(account, day)][place] += minutes
+
+    def _opposite(self, group: Sequence[Sequence[Any]], side: str) -> list[Any]:
+        """The people on the other side."""
+        others = [part[5] for part in group if part[6] != side]
+        return [one for one in others if self.who.get(one, _NOBODY)[0] == _PERSON]
+
+    def _house(self, account: Any, day: Any) -> Any:
+        """The organisation somebody stands for on a day; None for a neighbour."""
+        hats = self.hats.get(account)
+        if hats is None:
+            return None
+        on = self.day_of(day)
+        return next((hat.organisation for hat in hats if hat.worn(on)), None)
+
+    def close(self) -> None:
+        """Finish the rows that are made of other rows, and of what each account gave and got."""
+        for (counted, late), pot in self._days.items():
+            self.months[Month.of(self.day_of(counted))].pour(pot)
+            (self.late if late else self.on_time).pour(pot)
+        for pots in (self.kinds, self.categories, self.months):
+            for pot in pots.values():
+                pot.own = set().union(*pot.people)
+        for pot in (self.late, self.on_time):
+            pot.own = set().union(*pot.people)
+        for (account, house), minutes in self._accounts.items():
+            self._bring(account, house, minutes)
+
+    def _bring(self, account: Any, house: Any, minutes: Sequence[int]) -> None:
+        member = self.who.get(account)
+        person = member is not None and member.kind == _PERSON
+        pots = [self.total]
+        if member is not None:
+            own = account if member.kind == _ORGANISATION else house
+            pots += [self.areas[member.area], self.houses[own]]
+        for place, some in enumerate(minutes):
+            if not some:
+                continue
+            people = {account} if person else self._behind[account, place]
+            for pot in pots:
+                pot.minutes[place] += some
+                pot.people[place] |= people
+        if person:
+            for pot in pots:
+                pot.own.add(account)
+            if minutes[_GIVEN]:
+                self.gave.add(account)
+            if minutes[_RECEIVED]:
+                self.received.add(account)
+
+
+def rows(pots: Mapping[Any, Pot]) -> list[Row[Any]]:
+    """The rows of a table, in the order in which they came up."""
+    return [Row(key, pot.amounts) for key, pot in pots.items()]
