@@ -3,9 +3,10 @@
 Ids and days are taken as the driver has them, because there may be hundreds of thousands: they are
 compared, and days are looked into by the reader that comes along.
 
-Minutes count for the members who gave and received them; what the commons gives and receives is
-told apart, because everybody does. A figure about an organisation or the commons is about the
-people on the other side of it, so that nobody is found behind them.
+Minutes count for the members who gave and received them. What the commons gives and receives is
+told apart, because everybody does; its statement is open to all members, so that is no figure about
+anybody. A figure about an organisation is about the people on the other side of it, so that nobody
+is found behind it.
 """
 
 from __future__ import annotations
@@ -20,11 +21,8 @@ from timebank.members import MemberKind
 from timebank.periods import Month
 from timebank.small_counts import Amount, Row
 
-NAMES = ("given", "received", "to_commons", "from_commons")
-"""The amounts of a row. The last two are what members gave the commons, and received from it."""
-
 _PERSON, _ORGANISATION = MemberKind.PERSON.value, MemberKind.ORGANISATION.value
-_GIVEN, _RECEIVED, _TO_COMMONS, _FROM_COMMONS = range(4)
+_GIVEN, _RECEIVED = range(2)
 
 
 class Part(NamedTuple):
@@ -66,7 +64,7 @@ class Hat(NamedTuple):
 
 
 class Pot:
-    """Minutes that went into one row and the people they are about, in the order of `NAMES`.
+    """Minutes that went into one row, given and received, and the people they are about.
 
     `own` are those of the people who stand in the row themselves.
     """
@@ -74,23 +72,25 @@ class Pot:
     __slots__ = ("minutes", "own", "people")
 
     def __init__(self) -> None:
-        self.minutes = [0] * len(NAMES)
-        self.people: list[set[Any]] = [set() for _ in NAMES]
+        self.minutes = [0, 0]
+        self.people: tuple[set[Any], set[Any]] = (set(), set())
         self.own: set[Any] = set()
 
     @property
     def amounts(self) -> dict[str, Amount]:
         """What is in it."""
-        filled = zip(NAMES, self.minutes, self.people, strict=True)
-        found = {name: Amount(minutes, people) for name, minutes, people in filled}
-        return found | {"people": Amount(len(self.own), self.own)}
+        return {
+            "given": Amount(self.minutes[_GIVEN], self.people[_GIVEN]),
+            "received": Amount(self.minutes[_RECEIVED], self.people[_RECEIVED]),
+            "people": Amount(len(self.own), self.own),
+        }
 
     def pour(self, other: Pot) -> None:
         """Add what is in another one."""
         self.own |= other.own
         for place, minutes in enumerate(other.minutes):
             self.minutes[place] += minutes
-            self.people[place] |= other.people[place]
+            self.people[place].update(other.people[place])
 
 
 @dataclass(slots=True)
@@ -98,8 +98,8 @@ class Sums:
     """What was given and received, as it is added up: `take` it all, then `close` once.
 
     `who` are the members; an account that is none of theirs is the commons', or kept for a purpose
-    of everybody's. `hats` are their organisations, the one worn longest first. Rows of `areas` and
-    `houses` hold members only, and None is the row of those without.
+    of everybody's. `hats` are their organisations, the one worn longest first; in `houses`, None is
+    the row of those without. `commons` are the minutes that the commons gave and received.
     """
 
     who: Mapping[Any, Who]
@@ -108,6 +108,7 @@ class Sums:
     exchanges: int = 0
     gave: set[Any] = field(default_factory=set)
     received: set[Any] = field(default_factory=set)
+    commons: list[int] = field(default_factory=lambda: [0, 0])
     total: Pot = field(default_factory=Pot)
     late: Pot = field(default_factory=Pot)
     on_time: Pot = field(default_factory=Pot)
@@ -118,7 +119,7 @@ class Sums:
     houses: defaultdict[Any, Pot] = field(default_factory=lambda: defaultdict(Pot))
     _days: defaultdict[tuple[Any, bool], Pot] = field(default_factory=lambda: defaultdict(Pot))
     _accounts: defaultdict[tuple[Any, Any], list[int]] = field(
-        default_factory=lambda: defaultdict(lambda: [0] * len(NAMES))
+        default_factory=lambda: defaultdict(lambda: [0, 0])
     )
     _behind: defaultdict[tuple[Any, int], set[Any]] = field(
         default_factory=lambda: defaultdict(set)
@@ -147,13 +148,15 @@ class Sums:
             pots = (self.kinds[kind], *shared)
             place = _GIVEN if side == "gave" else _RECEIVED
             member = self.who.get(account)
-            if member is not None and member[0] == _PERSON:
+            if member is None:
+                self.commons[place] += minutes
+                continue
+            if member[0] == _PERSON:
                 for pot in pots:
                     pot.minutes[place] += minutes
                     pot.people[place].add(account)
+                    pot.own.add(account)
             else:
-                if member is None:
-                    place = _FROM_COMMONS if place == _GIVEN else _TO_COMMONS
                 others = self._opposite(group, side)
                 self._behind[account, place].update(others)
                 for pot in pots:
@@ -179,35 +182,24 @@ class Sums:
         for (counted, late), pot in self._days.items():
             self.months[Month.of(self.day_of(counted))].pour(pot)
             (self.late if late else self.on_time).pour(pot)
-        for pots in (self.kinds, self.categories, self.months):
-            for pot in pots.values():
-                pot.own = set().union(*pot.people)
-        for pot in (self.late, self.on_time):
-            pot.own = set().union(*pot.people)
         for (account, house), minutes in self._accounts.items():
             self._bring(account, house, minutes)
 
     def _bring(self, account: Any, house: Any, minutes: Sequence[int]) -> None:
-        member = self.who.get(account)
-        person = member is not None and member.kind == _PERSON
-        pots = [self.total]
-        if member is not None:
-            own = account if member.kind == _ORGANISATION else house
-            pots += [self.areas[member.area], self.houses[own]]
+        kind, area = self.who[account]
+        own = account if kind == _ORGANISATION else house
+        pots = (self.total, self.areas[area], self.houses[own])
         for place, some in enumerate(minutes):
             if not some:
                 continue
-            people = {account} if person else self._behind[account, place]
+            people = {account} if kind == _PERSON else self._behind[account, place]
             for pot in pots:
                 pot.minutes[place] += some
-                pot.people[place] |= people
-        if person:
-            for pot in pots:
-                pot.own.add(account)
-            if minutes[_GIVEN]:
-                self.gave.add(account)
-            if minutes[_RECEIVED]:
-                self.received.add(account)
+                pot.people[place].update(people)
+            if kind == _PERSON:
+                (self.gave if place == _GIVEN else self.received).add(account)
+                for pot in pots:
+                    pot.own.add(account)
 
 
 def rows(pots: Mapping[Any, Pot]) -> list[Row[Any]]:

@@ -23,7 +23,7 @@ from ledger import ZERO, Minutes
 from timebank import acting, communities, policy, report_facts
 from timebank.entry import Kind
 from timebank.errors import Forbidden
-from timebank.figures import Pot, Sums, rows
+from timebank.figures import Pot, rows
 from timebank.periods import Period
 from timebank.report_facts import Facts, House
 from timebank.small_counts import FEWEST, Amount, Folded, Row, added, fold, showable
@@ -36,8 +36,8 @@ FORMAT = 1
 class Line:
     """One row of a table: what it is about, how many people stand in it, and their hours.
 
-    `key` says what it is about where that has no name of the community's own: a kind, `members`,
-    `neighbours`, `none`, a month. `parts` are the rows that this one is made of.
+    `key` says what it is about where that has no name of the community's own: a kind, a month,
+    `neighbours`, `none`. `parts` are the rows that this one is made of.
     """
 
     key: str
@@ -77,7 +77,8 @@ class Report:
     for the `first` time, `joined`, `joined_and_exchanged`; `days_to_first` (the median, from
     joining); `organisations` active and `organisations_joined`; `exchanges`; `seconds_waited` from
     writing down to counting (the median); `gatherings` held and who `came`; `requests` made and
-    those `unanswered`; minutes `late` and `taken_back`.
+    those `unanswered`; minutes given `late` and `taken_back`, and those of the commons, which
+    `commons_gave` and `commons_received`.
     """
 
     community: str
@@ -90,6 +91,11 @@ class Report:
     def period(self) -> Period:
         """The days it is about."""
         return Period(self.first, self.last)
+
+    @property
+    def total(self) -> Line | None:
+        """What all members gave and received; None if they were too few."""
+        return self.table("kind").total
 
     def table(self, name: str) -> Table:
         """One of its tables; an empty one where it has none of that name."""
@@ -120,7 +126,6 @@ def publish(community: str, period: Period, facts: Facts) -> Report:
     sums = facts.sums
     kinds = [kind.value for kind in Kind]
     tables = [
-        _whom(sums),
         _table("kind", sums.kinds, lambda kind: (kinds.index(kind),), lambda kind: (kind, "")),
         _categories(facts),
         _table("area", sums.areas, lambda area: (not area, area), _called(facts.areas)),
@@ -155,9 +160,11 @@ def _numbers(facts: Facts) -> dict[str, int | None]:
     found["seconds_waited"] = facts.seconds_waited if waited else None
     found["gatherings"] = facts.gatherings
     found["came"] = facts.came if facts.came >= FEWEST or not facts.came else None
-    found["late"] = _two({"late": _all(sums.late), "on_time": _all(sums.on_time)})["late"]
-    back = _all(facts.taken_back.total)
+    late = {"late": sums.late.amounts["given"], "on_time": sums.on_time.amounts["given"]}
+    found["late"] = _two(late)["late"]
+    back = facts.taken_back.total.amounts["given"]
     found["taken_back"] = back.value if back.shown else None
+    found["commons_gave"], found["commons_received"] = sums.commons
     return found | _requests(facts.requests)
 
 
@@ -181,26 +188,6 @@ def _two(parts: Mapping[str, Amount]) -> dict[str, int | None]:
     """Two halves of a whole that is shown: either both of them may be shown, or neither."""
     shown = all(amount.shown for amount in parts.values())
     return {name: amount.value if shown else None for name, amount in parts.items()}
-
-
-def _all(pot: Pot) -> Amount:
-    """Everything given in it, by members and by the commons."""
-    return pot.amounts["given"] + pot.amounts["from_commons"]
-
-
-def _whom(sums: Sums) -> Table:
-    """What members gave and received, and the commons."""
-    amounts = sums.total.amounts
-    given, received = amounts["from_commons"], amounts["to_commons"]
-    behind = given.people | received.people
-    found = [
-        Row("members", {name: amounts[name] for name in ("given", "received", "people")}),
-        Row(
-            "commons",
-            {"given": given, "received": received, "people": Amount(len(behind), behind)},
-        ),
-    ]
-    return _shown("whom", fold([row for row in found if row.people]), lambda key: (key, ""))
 
 
 def _categories(facts: Facts) -> Table:

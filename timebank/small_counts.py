@@ -74,25 +74,25 @@ def fold(rows: Sequence[Row[K]]) -> Folded[K]:
     Small ones are shown as one sum, which is about five people or more and made of two rows or
     more; where they are not enough for that, the smallest of the others go with them.
     """
-    total = added(row.amounts for row in rows)
-    if not Row(None, total).shown:
+    total = _sum(rows)
+    if not total.shown:
         return Folded((), None, 0, None)
     hidden = [row for row in rows if not row.shown]
     if not hidden:
-        return Folded(tuple(rows), None, 0, total)
+        return Folded(tuple(rows), None, 0, total.amounts)
     # The order of equals is that of the table: which row is taken along says nothing about it.
     others = sorted((row for row in rows if row.shown), key=lambda row: row.people)
-    while others and not _enough(hidden):
+    while others and not _sum(hidden).shown:
         hidden.append(others.pop(0))
     if not others:
-        return Folded((), None, 0, total)
+        return Folded((), None, 0, total.amounts)
     left_out = {id(row) for row in hidden}
     kept = tuple(row for row in rows if id(row) not in left_out)
-    return Folded(kept, added(row.amounts for row in hidden), len(hidden), total)
+    return Folded(kept, _sum(hidden).amounts, len(hidden), total.amounts)
 
 
-def _enough(rows: Sequence[Row[K]]) -> bool:
-    return len(rows) > 1 and Row(None, added(row.amounts for row in rows)).shown
+def _sum(rows: Iterable[Row[K]]) -> Row[None]:
+    return Row(None, added(row.amounts for row in rows))
 
 
 def added(rows: Iterable[Mapping[str, Amount]]) -> Mapping[str, Amount]:

@@ -25,10 +25,11 @@ from ledger.sql.tables import transfer
 from timebank import acting, communities, policy
 from timebank.communities import Community
 from timebank.entries import entries
-from timebank.entry import Kind
+from timebank.entry import Kind, is_late
 from timebank.errors import NotFound
 from timebank.members import members, tallies
 from timebank.moment import Moment
+from timebank.periods import Month
 from timebank.spreadsheet import safe_cell
 from timebank.text import fold, like
 
@@ -46,6 +47,7 @@ CSV_HEADINGS = (
     "went_out_minutes",
     "balance_minutes",
     "undone",
+    "late_in_month",
 )
 
 
@@ -54,7 +56,8 @@ class StatementLine:
     """One line with its words. `minutes` is signed; `balance` is what the line left behind.
 
     `day` is when it happened, `posted_at` (UTC) when it was posted. `reverses_id` and
-    `reversed_by_id` name the other half of an undone pair.
+    `reversed_by_id` name the other half of an undone pair. Where the month of the day was closed
+    when it was posted, `late_in` is the month in which it counts instead.
     """
 
     line: int
@@ -69,6 +72,7 @@ class StatementLine:
     balance: Minutes
     reverses_id: UUID | None
     reversed_by_id: UUID | None
+    late_in: Month | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +260,9 @@ def _told(line: Line, entry: Any, other: str) -> StatementLine:
         line.balance,
         line.reverses_id,
         entry.reversed_by_id,
+        Month.of(entry.counted_on)
+        if is_late(line.occurred_on, entry.counted_on, line.reverses_id)
+        else None,
     )
 
 
@@ -267,6 +274,7 @@ async def _words(conn: AsyncConnection, community: UUID, ids: Collection[UUID]) 
             entries.c.kind,
             entries.c.note,
             entries.c.reversed_by_id,
+            entries.c.counted_on,
             category.c.name.label("category"),
         )
         .outerjoin(category, _same_category())
@@ -404,4 +412,5 @@ def _csv_row(line: StatementLine, place: Community) -> tuple[str, ...]:
         str(-line.minutes.count) if line.minutes < ZERO else "",
         str(line.balance.count),
         "yes" if undone else "",
+        str(line.late_in or ""),
     )
