@@ -85,12 +85,15 @@ class Pot:
             "people": Amount(len(self.own), self.own),
         }
 
-    def pour(self, other: Pot) -> None:
-        """Add what is in another one."""
-        self.own |= other.own
-        for place, minutes in enumerate(other.minutes):
-            self.minutes[place] += minutes
-            self.people[place].update(other.people[place])
+
+class _Cell(NamedTuple):
+    """What one part is of. There are few different ones, so that each has a number."""
+
+    kind: str
+    category: Any
+    month: Month
+    late: bool
+    side: int
 
 
 @dataclass(slots=True)
@@ -99,7 +102,11 @@ class Sums:
 
     `who` are the members; an account that is none of theirs is the commons', or kept for a purpose
     of everybody's. `hats` are their organisations, the one worn longest first; in `houses`, None is
-    the row of those without. `commons` are the minutes that the commons gave and received.
+    the row of those without. `commons` are the minutes that the commons gave and received, `began`
+    the day on which somebody first exchanged.
+
+    Who stands in which cell is kept as one bit of a number for each account: a set for each row
+    would have to be told of each part several times.
     """
 
     who: Mapping[Any, Who]
@@ -109,6 +116,7 @@ class Sums:
     gave: set[Any] = field(default_factory=set)
     received: set[Any] = field(default_factory=set)
     commons: list[int] = field(default_factory=lambda: [0, 0])
+    began: dict[Any, Any] = field(default_factory=dict)
     total: Pot = field(default_factory=Pot)
     late: Pot = field(default_factory=Pot)
     on_time: Pot = field(default_factory=Pot)
@@ -117,7 +125,11 @@ class Sums:
     months: defaultdict[Month, Pot] = field(default_factory=lambda: defaultdict(Pot))
     areas: defaultdict[str, Pot] = field(default_factory=lambda: defaultdict(Pot))
     houses: defaultdict[Any, Pot] = field(default_factory=lambda: defaultdict(Pot))
-    _days: defaultdict[tuple[Any, bool], Pot] = field(default_factory=lambda: defaultdict(Pot))
+    _cells: dict[tuple[Any, ...], tuple[int, int]] = field(default_factory=dict)  # given, received
+    _numbers: dict[_Cell, int] = field(default_factory=dict)
+    _minutes: list[int] = field(default_factory=list)  # in each cell, by its number
+    _own: defaultdict[Any, int] = field(default_factory=lambda: defaultdict(int))
+    _about: defaultdict[Any, int] = field(default_factory=lambda: defaultdict(int))
     _accounts: defaultdict[tuple[Any, Any], list[int]] = field(
         default_factory=lambda: defaultdict(lambda: [0, 0])
     )
@@ -141,28 +153,40 @@ class Sums:
     def _add(self, group: Sequence[Sequence[Any]]) -> None:
         """Add one entry, or one gathering."""
         self.exchanges += 1
-        _, _, category, day, counted, *_rest = group[0]
-        # A day of a closed month is late on whatever day it counts: both are told apart by month.
-        shared = (self.categories[category], self._days[counted, day != counted])
-        for _, kind, _, _, _, account, side, minutes in group:
-            pots = (self.kinds[kind], *shared)
+        who, cells, minutes_in, began = self.who, self._cells, self._minutes, self.began
+        for _, kind, category, day, counted, account, side, minutes in group:
             place = _GIVEN if side == "gave" else _RECEIVED
-            member = self.who.get(account)
+            member = who.get(account)
             if member is None:
                 self.commons[place] += minutes
                 continue
+            both = cells.get((kind, category, day, counted))
+            cell = (both or self._new_cells(kind, category, day, counted))[place]
+            minutes_in[cell] += minutes
             if member[0] == _PERSON:
-                for pot in pots:
-                    pot.minutes[place] += minutes
-                    pot.people[place].add(account)
-                    pot.own.add(account)
+                self._own[account] |= 1 << cell
             else:
                 others = self._opposite(group, side)
                 self._behind[account, place].update(others)
-                for pot in pots:
-                    pot.minutes[place] += minutes
-                    pot.people[place].update(others)
-            self._accounts[account, self._house(account, day)][place] += minutes
+                for other in others:
+                    self._about[other] |= 1 << cell
+            house = self._house(account, day) if account in self.hats else None
+            self._accounts[account, house][place] += minutes
+            if account not in began or day < began[account]:
+                began[account] = day
+
+    def _new_cells(self, kind: str, category: Any, day: Any, counted: Any) -> tuple[int, int]:
+        """The numbers of two cells, given and received, for parts of these days."""
+        month = Month.of(self.day_of(counted))
+        found = [
+            self._numbers.setdefault(
+                _Cell(kind, category, month, day != counted, side), len(self._numbers)
+            )
+            for side in (_GIVEN, _RECEIVED)
+        ]
+        self._minutes += [0] * (len(self._numbers) - len(self._minutes))
+        self._cells[kind, category, day, counted] = both = (found[0], found[1])
+        return both
 
     def _opposite(self, group: Sequence[Sequence[Any]], side: str) -> list[Any]:
         """The people on the other side."""
@@ -171,19 +195,34 @@ class Sums:
 
     def _house(self, account: Any, day: Any) -> Any:
         """The organisation somebody stands for on a day; None for a neighbour."""
-        hats = self.hats.get(account)
-        if hats is None:
-            return None
         on = self.day_of(day)
-        return next((hat.organisation for hat in hats if hat.worn(on)), None)
+        return next((hat.organisation for hat in self.hats[account] if hat.worn(on)), None)
 
     def close(self) -> None:
-        """Finish the rows that are made of other rows, and of what each account gave and got."""
-        for (counted, late), pot in self._days.items():
-            self.months[Month.of(self.day_of(counted))].pour(pot)
-            (self.late if late else self.on_time).pour(pot)
+        """Make the rows: of the cells, and of what each account gave and got."""
+        for pots, key in (
+            (self.kinds, lambda cell: cell.kind),
+            (self.categories, lambda cell: cell.category),
+            (self.months, lambda cell: cell.month),
+        ):
+            self._fill(pots, key)
+        halves: defaultdict[bool, Pot] = defaultdict(Pot)
+        self._fill(halves, lambda cell: cell.late)
+        self.late, self.on_time = halves[True], halves[False]
         for (account, house), minutes in self._accounts.items():
             self._bring(account, house, minutes)
+
+    def _fill(self, pots: defaultdict[Any, Pot], key: Callable[[_Cell], Any]) -> None:
+        """Put every cell into the pot of its key, with the people whose bit is set there."""
+        masks: defaultdict[tuple[Any, int], int] = defaultdict(int)
+        for cell, number in self._numbers.items():
+            pots[key(cell)].minutes[cell.side] += self._minutes[number]
+            masks[key(cell), cell.side] |= 1 << number
+        for (row, side), mask in masks.items():
+            own = {account for account, bits in self._own.items() if bits & mask}
+            behind = {account for account, bits in self._about.items() if bits & mask}
+            pots[row].own |= own
+            pots[row].people[side].update(own, behind)
 
     def _bring(self, account: Any, house: Any, minutes: Sequence[int]) -> None:
         kind, area = self.who[account]

@@ -7,7 +7,7 @@ and days stay as the driver has them until they are shown.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -20,11 +20,12 @@ from ledger.sql import raw
 from timebank.communities import Community
 from timebank.entry import Kind
 from timebank.figures import Hat, Sums, Who
+from timebank.members import MemberKind
 from timebank.periods import Period
 from timebank.settled_hours import Settled, Side, within
 from timebank.text import fold
 
-_PIECES = 12  # a period is read in so many pieces at most, so that others get their turn between
+_PIECES = 12  # months are read one by one, in so many pieces at most: others get their turn between
 _AT_ONCE = 5_000  # ids in one question
 _GIFTS = ", ".join(f"'{kind.value}'" for kind in Kind if kind.is_gift)
 
@@ -88,11 +89,7 @@ _LINES = """
     FROM settlement_line WHERE community_id = $1 AND gathering_id IN ids
 """
 
-_MEMBERS = "SELECT id, kind, area FROM member WHERE community_id = $1"
-_JOINED = """
-    SELECT id, kind FROM member
-    WHERE community_id = $1 AND joined_at >= $2 AND joined_at < $3
-"""
+_MEMBERS = "SELECT id, kind, area, joined_at FROM member WHERE community_id = $1"
 _HATS = """
     SELECT member_id, organisation_id, since, until FROM affiliation
     WHERE community_id = $1 AND organisation_id IS NOT NULL AND since <= $2
@@ -109,26 +106,25 @@ _HOUSES = """
 """
 _CATEGORIES = "SELECT id, name, position FROM category WHERE community_id = $1"
 
+_BEFORE = "SELECT count(*) FROM entry WHERE community_id = $1 AND counted_on < $2"
+_KNOWN = f"""
+    SELECT DISTINCT part.account_id FROM entry
+    JOIN part ON part.community_id = entry.community_id AND part.entry_id = entry.id
+    WHERE entry.community_id = $1 AND entry.counted_on < $2 AND entry.reverses_id IS NULL
+        AND entry.reversed_by_id IS NULL AND entry.kind NOT IN ({_GIFTS})
+"""  # noqa: S608
+
 # Of these people, those who exchanged nothing before the period.
 _FIRST = f"""
     SELECT member.id FROM member
     WHERE member.community_id = $1 AND member.id IN ids AND NOT EXISTS (
         SELECT 1 FROM part
-        JOIN entry ON entry.community_id = part.community_id AND entry.id = part.entry_id
-        WHERE part.community_id = member.community_id AND part.account_id = member.id
-            AND entry.counted_on < $3 AND entry.reverses_id IS NULL
-            AND entry.reversed_by_id IS NULL AND entry.kind NOT IN ({_GIFTS}))
+        WHERE part.community_id = member.community_id AND part.account_id = member.id AND EXISTS (
+            SELECT 1 FROM entry
+            WHERE entry.community_id = part.community_id AND entry.id = part.entry_id
+                AND entry.counted_on < $3 AND entry.reverses_id IS NULL
+                AND entry.reversed_by_id IS NULL AND entry.kind NOT IN ({_GIFTS})))
 """  # noqa: S608
-_SINCE_JOINING = f"""
-    SELECT member.joined_at, min(entry.occurred_on) FROM member
-    JOIN part ON part.community_id = member.community_id AND part.account_id = member.id
-    JOIN entry ON entry.community_id = part.community_id AND entry.id = part.entry_id
-    WHERE member.community_id = $1 AND member.id IN ids AND member.joined_at IS NOT NULL
-        AND entry.counted_on >= $3 AND entry.counted_on <= $4
-        AND entry.reverses_id IS NULL AND entry.kind NOT IN ({_GIFTS})
-    GROUP BY member.id, member.joined_at
-"""  # noqa: S608
-
 _WAITS = f"""
     SELECT {{waited}} AS waited FROM entry
     WHERE community_id = $1 AND counted_on >= $2 AND counted_on <= $3
@@ -205,19 +201,18 @@ async def read(conn: AsyncConnection, place: Community, period: Period) -> Facts
     """The facts of a period, as they are known now. Says nothing about who may see them."""
     spelled = raw.spelling(conn)
     day_of = cache(spelled.day)
-    who, areas = await _members(conn, place.id)
+    who, areas, joined = await _members(conn, place)
     hats = await _hats(conn, place.id, period, day_of)
     sums, back = Sums(who, hats, day_of), Sums(who, hats, day_of)
-    for piece in period.split(_PIECES):
+    for piece in period.split(min(_PIECES, len(list(period.months)))):
         days = (piece.first, piece.last)
-        sums.take(await raw.ask(conn, _PARTS, place.id, *days, period.last))
+        sums.take(await raw.many(conn, _PARTS, place.id, *days, period.last))
     back.take(await raw.ask(conn, _TAKEN_BACK, place.id, period.first, period.last))
     for taken, into in zip(await _settled(conn, place.id, period), (sums, back), strict=True):
         into.take(taken)
     sums.close()
     back.close()
-    active = sums.gave | sums.received
-    first = await _first(conn, place.id, active, period)
+    first = await _first(conn, place.id, sums, period)
     return Facts(
         sums=sums,
         taken_back=back,
@@ -225,23 +220,29 @@ async def read(conn: AsyncConnection, place: Community, period: Period) -> Facts
         houses=await _houses(conn, place.id),
         categories=await _categories(conn, place.id),
         first=first,
-        days_to_first=await _days_to_first(conn, place, first, period),
-        **await _joined(conn, place, period),
+        days_to_first=_days_to_first(place, sums, first, joined),
+        **_joined(who, joined, place, period),
         **await _waits(conn, place.id, period),
         **await _beside(conn, place, period),
     )
 
 
-async def _members(conn: AsyncConnection, community: UUID) -> tuple[dict[Any, Who], dict[str, str]]:
-    """Everyone by id, and how each area is written most often."""
+async def _members(
+    conn: AsyncConnection, place: Community
+) -> tuple[dict[Any, Who], dict[str, str], dict[Any, datetime]]:
+    """Everyone by id, how each area is written most often, and when people joined."""
     written: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    folded = cache(fold)
-    who = {}
-    for id, kind, area in await raw.ask(conn, _MEMBERS, community):
+    folded, moment = cache(fold), raw.spelling(conn).moment
+    who: dict[Any, Who] = {}
+    joined: dict[Any, datetime] = {}
+    for id, kind, area, joined_at in await raw.many(conn, _MEMBERS, place.id):
         key = folded(area)
         written[key][area] += 1
         who[id] = Who(kind, key)
-    return who, {key: max(sorted(many), key=many.__getitem__) for key, many in written.items()}
+        if joined_at is not None:
+            joined[id] = moment(joined_at)
+    spelled = {key: max(sorted(many), key=many.__getitem__) for key, many in written.items()}
+    return who, spelled, joined
 
 
 async def _hats(
@@ -274,9 +275,17 @@ async def _settled(
     return within(settlements, lines, first, last)
 
 
-async def _first(
-    conn: AsyncConnection, community: UUID, people: Set[Any], period: Period
-) -> set[Any]:
+async def _first(conn: AsyncConnection, community: UUID, sums: Sums, period: Period) -> set[Any]:
+    """Those of the people in it who exchanged for the first time.
+
+    Either everyone who did so before is read, or each of these people is asked about: whatever is
+    less in a young community, or in an old one.
+    """
+    people = sums.gave | sums.received
+    ((before,),) = await raw.ask(conn, _BEFORE, community, period.first)
+    if before <= sums.exchanges:
+        known = await raw.many(conn, _KNOWN, community, period.first)
+        return people.difference(id for (id,) in known)
     found: set[Any] = set()
     for some in _some(list(people)):
         rows = await raw.ask_for(conn, _FIRST, community, some, period.first)
@@ -284,17 +293,25 @@ async def _first(
     return found
 
 
-async def _days_to_first(
-    conn: AsyncConnection, place: Community, people: Set[Any], period: Period
+def _days_to_first(
+    place: Community, sums: Sums, first: Set[Any], joined: Mapping[Any, datetime]
 ) -> list[int]:
-    spelled, found = raw.spelling(conn), []
-    for some in _some(list(people)):
-        for joined_at, day in await raw.ask_for(
-            conn, _SINCE_JOINING, place.id, some, period.first, period.last
-        ):
-            joined_on = place.day_of(spelled.moment(joined_at))
-            found.append(max(0, (spelled.day(day) - joined_on).days))
-    return sorted(found)
+    """From joining to the first exchange, in days; none for who exchanged before joining."""
+    return sorted(
+        max(0, (sums.day_of(sums.began[id]) - place.day_of(joined[id])).days)
+        for id in first
+        if id in joined
+    )
+
+
+def _joined(
+    who: Mapping[Any, Who], joined: Mapping[Any, datetime], place: Community, period: Period
+) -> dict[str, Any]:
+    """Who joined in the period."""
+    begin, end = _moments(place, period)
+    new = [id for id, at in joined.items() if begin <= at < end]
+    people = {id for id in new if who[id].kind == MemberKind.PERSON.value}
+    return {"joined": people, "houses_joined": len(new) - len(people)}
 
 
 async def _houses(conn: AsyncConnection, community: UUID) -> dict[Any, House]:
@@ -307,12 +324,6 @@ async def _houses(conn: AsyncConnection, community: UUID) -> dict[Any, House]:
 async def _categories(conn: AsyncConnection, community: UUID) -> dict[Any, str]:
     rows = await raw.ask(conn, _CATEGORIES, community)
     return {id: name for id, name, _ in sorted(rows, key=lambda row: (row[2], row[1]))}
-
-
-async def _joined(conn: AsyncConnection, place: Community, period: Period) -> dict[str, Any]:
-    rows = await raw.ask(conn, _JOINED, place.id, *_moments(place, period))
-    people = {id for id, kind in rows if kind == "person"}
-    return {"joined": people, "houses_joined": len(rows) - len(people)}
 
 
 async def _waits(conn: AsyncConnection, community: UUID, period: Period) -> dict[str, Any]:

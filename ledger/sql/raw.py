@@ -56,6 +56,18 @@ async def ask(conn: AsyncConnection, query: str, *values: object) -> Sequence[An
     return found.all()
 
 
+async def many(conn: AsyncConnection, query: str, *values: object) -> Sequence[Any]:
+    """The same for a great many rows: each just as the driver has it, nothing made around it."""
+    if conn.dialect.name == "sqlite":
+        found = await conn.exec_driver_sql(query.replace("$", "?"), tuple(map(_for_sqlite, values)))
+    else:
+        found = await conn.exec_driver_sql(query, values)
+    assert found.cursor is not None, "it asks for rows"
+    rows: Sequence[Any] = found.cursor.fetchall()
+    found.close()
+    return rows
+
+
 async def ask_for(
     conn: AsyncConnection, query: str, community: UUID, ids: Sequence[Any], *values: object
 ) -> Sequence[Any]:

@@ -224,7 +224,7 @@ def differences(sets: list[Parts]) -> set[Parts]:
         known |= further
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(villages)
 def test_no_table_lets_anybody_work_out_a_figure_about_few(village: Village) -> None:
     reader = Reader(*village)
@@ -235,7 +235,7 @@ def test_no_table_lets_anybody_work_out_a_figure_about_few(village: Village) -> 
                     assert len(reader.people(some, side)) >= FEWEST
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(villages)
 def test_a_kept_report_is_the_same_report(village: Village) -> None:
     report = publish("Mill Road", SPRING, facts(*village))
