@@ -18,6 +18,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from ledger import Minutes
+from timebank.periods import Month
 
 
 class Kind(StrEnum):
@@ -166,6 +167,11 @@ class Entry:
     def late(self) -> bool:
         """Whether its own month was closed when it was posted, so that it counts in another one."""
         return is_late(self.occurred_on, self.counted_on, self.reverses_id)
+
+    @property
+    def counted_in(self) -> Month | None:
+        """The month in which it is reported, once it is posted."""
+        return None if self.counted_on is None else Month.of(self.counted_on)
 
     @property
     def givers(self) -> tuple[Part, ...]:

@@ -27,6 +27,7 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     case,
+    func,
     or_,
     select,
 )
@@ -35,6 +36,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.sql import metadata
 from ledger.sql.types import Count, Day, Hash, Id, Instant, Words
 from timebank.agreements import Terms
+from timebank.entries import entries
 from timebank.errors import NotFound
 from timebank.members import members
 from timebank.moment import Moment
@@ -187,6 +189,14 @@ async def between(
     while last >= first:
         found.append(known.get(last) or _untouched(community, last))
         last = last.previous
+    return found
+
+
+async def first_counted(conn: AsyncConnection, community: UUID) -> date | None:
+    """The earliest day for which hours are reported; None while there are none."""
+    found: date | None = await conn.scalar(
+        select(func.min(entries.c.counted_on)).where(entries.c.community_id == community)
+    )
     return found
 
 

@@ -148,6 +148,7 @@ class Clauses:
             Clause(("soft_floor",), self._soft_floor(terms)),
             Clause(("hard_floor",), self._hard_floor(terms)),
             Clause(("commons_floor",), self._commons(terms)),
+            Clause(("closing_day",), self._closing(terms)),
             Clause(("review_on",), self._review(terms)),
         ]
 
@@ -257,6 +258,15 @@ class Clauses:
             "floor": format_minutes(terms.commons_floor)
         }
 
+    def _closing(self, terms: Terms) -> str:
+        _ = self._gettext
+        if terms.closing_day is None:
+            return _("Months stay open: hours count on their own day, whenever they are recorded.")
+        return _(
+            "On day %(day)d of each month a coordinator closes the month before. Its report stays "
+            "as it is; hours that come later count in the month that is open."
+        ) % {"day": terms.closing_day}
+
     def _review(self, terms: Terms) -> str:
         _ = self._gettext
         if terms.review_on is None:
@@ -317,6 +327,7 @@ def _as_adopted(agreement: Agreement) -> dict[str, str]:
         "silence": terms.silence,
         "approval": terms.approval,
         "approval_above": str(terms.approval_above),
+        "closing_day": "" if terms.closing_day is None else str(terms.closing_day),
         "review_on": "" if terms.review_on is None else terms.review_on.isoformat(),
         **floors,
         **flags,
@@ -341,6 +352,7 @@ def _terms(form: Form, current: Terms, _: Gettext) -> Terms | None:
     commons = form.minutes("commons_floor", required=False)
     above = form.minutes("approval_above")
     purpose = form.text("purpose", required=False, limit=2000, lines=True)
+    closing_day = form.number("closing_day", 1, 28, required=False)
     review_on = form.day("review_on", required=False)
     if hard is not None and soft is not None and hard < soft:
         form.mistake("hard_floor", _("This lies above the balance at which you talk."))
@@ -372,5 +384,6 @@ def _terms(form: Form, current: Terms, _: Gettext) -> Terms | None:
         approval=approval,
         approval_above=above,
         sole_coordinator=form.flag("sole_coordinator"),
+        closing_day=closing_day,
         review_on=review_on,
     )

@@ -7,9 +7,11 @@ from starlette.responses import Response
 
 from timebank import audit, policy
 from timebank.audit import Act
+from timebank.i18n import format_month
 from timebank.members import Role
+from timebank.periods import Month
 from web.members import role_label
-from web.pages import gettext, here, page, path_id, read
+from web.pages import gettext, here, language, page, path_id, read
 from web.stories import Gettext
 
 PAGE = 50
@@ -33,11 +35,11 @@ async def show(request: Request) -> Response:
         acts=acts,
         sees_all=policy.may_read_audit(at.me),
         older=acts[-1].id if len(acts) == PAGE else None,
-        told=lambda act: tell(act, _),
+        told=lambda act: tell(act, _, language(request)),
     )
 
 
-def tell(act: Act, _: Gettext) -> str:
+def tell(act: Act, _: Gettext, spoken: str) -> str:
     """One act in a sentence; one that is new here is named as it is."""
     facts = {
         "actor": act.actor or _("Whoever runs this installation"),
@@ -45,6 +47,7 @@ def tell(act: Act, _: Gettext) -> str:
         "action": act.action,
         "version": act.facts.get("version") or act.agreement_version,
         "role": _role(act, _),
+        "month": _month(act, spoken),
     }
     return (sentences(_).get(act.action) or "%(actor)s: %(action)s") % facts
 
@@ -52,6 +55,11 @@ def tell(act: Act, _: Gettext) -> str:
 def _role(act: Act, _: Gettext) -> str:
     role = act.facts.get("to")
     return role_label(Role(role), _) if role in list(Role) else ""
+
+
+def _month(act: Act, spoken: str) -> str:
+    month = act.facts.get("month")
+    return format_month(Month.parse(month).first, spoken) if month else ""
 
 
 def sentences(_: Gettext) -> dict[str, str]:
@@ -77,6 +85,10 @@ def sentences(_: Gettext) -> dict[str, str]:
         "invitation.made": _("%(actor)s invited somebody"),
         "invitation.steward": _("%(actor)s invited a steward"),
         "invitation.withdrawn": _("%(actor)s withdrew an invitation"),
+        "month.asked": _("%(actor)s asked to open %(month)s again"),
+        "month.closed": _("%(actor)s closed %(month)s"),
+        "month.kept": _("%(actor)s said that %(month)s stays closed"),
+        "month.reopened": _("%(actor)s agreed to open %(month)s again"),
         "member.added": _("%(actor)s added %(subject)s as a member"),
         "member.applied": _("%(subject)s asked to join"),
         "member.erased": _("%(actor)s closed an account for good"),

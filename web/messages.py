@@ -221,6 +221,16 @@ _SENTENCES: dict[type[Exception], Sentence] = {
         _("Version %(version)d was adopted meanwhile. Read it before you go on.")
         % {"version": error.version}
     ),
+    errors.MonthRefused: lambda _error, _: _("The month cannot be changed in this way."),
+    errors.NoClosingDay: lambda _error, _: _(
+        "Your agreement names no closing day, so months stay open."
+    ),
+    errors.TooEarly: lambda error, _: (
+        _("This month can be closed from %(day)s on.") % {"day": error.day.isoformat()}
+    ),
+    errors.SecondSteward: lambda _error, _: _(
+        "Opening a month again takes two stewards: another one has to agree."
+    ),
     errors.SlugTaken: lambda _error, _: _("There is a time bank at this address already."),
     LedgerError: _broken_books,
     books.Busy: lambda _error, _: _(

@@ -67,6 +67,7 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
             _("For coordinators"),
             [
                 ("inbox:index", _("Inbox"), coordinates),
+                ("reports:show", _("Reports"), coordinates),
             ],
         ),
         (
@@ -74,6 +75,7 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
             [
                 ("commons:show", _("The commons"), True),
                 ("agreement:show", _("Our agreement"), True),
+                ("months:index", _("Our months"), True),
                 ("books:show", _("Our books"), True),
                 ("audit:show", _("Who did what"), True),
                 ("my_data:show", _("My data"), True),

@@ -11,15 +11,16 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from ledger import Minutes
 from ledger.sql.rights import EVERY, SETTING
 from tests.timebank.factories import a_member, at
 from tests.timebank.scenes import MillRoad, helped, mill_road
@@ -30,14 +31,17 @@ from timebank import (
     communities,
     entries,
     entry_steps,
+    gatherings,
+    listings,
     members,
     months,
     my_data,
     reports,
+    settlements,
     statements,
 )
 from timebank.db import EVERYWHERE, Database
-from timebank.entry import Entry, Kind
+from timebank.entry import Entry, Kind, Share
 from timebank.errors import (
     Forbidden,
     NoClosingDay,
@@ -555,6 +559,106 @@ async def test_areas_and_categories_are_told_in_the_communitys_words(scene: Scen
     area = report.table("area")
     assert (area.lines, area.together) == ((), None)
     assert area.total is not None
+
+
+async def _a_gathering(scene: Scene) -> None:
+    """Tea on 6 May, sponsored by the commons, with everybody there; and two requests."""
+    road, people = scene.road, scene.people
+    new = replace(
+        helped(road.ana, road.commons, kind=Kind.ACTIVITY, occurred_on=date(2026, 5, 6)),
+        givers=tuple(Share(one.id, Minutes(60)) for one in people),
+        minutes=None,
+    )
+    entry = await road.record(new, road.dora, at(days=2))
+    assert isinstance(await road.approve(entry, now=at(days=2)), Done)
+    common = {"community_id": scene.id}
+    async with scene.db.write(scene.id) as conn:
+        tea = await _insert_gathering(conn, scene)
+        of_it = common | {"gathering_id": tea}
+        await conn.execute(
+            insert(gatherings.seats),
+            [
+                of_it
+                | {"id": at().new_id(), "member_id": one.id, "name": "", "email": ""}
+                | {"from_words": "", "answer": "yes", "words": "", "waiting": False}
+                | {"present": Minutes(60), "ticked_how": "list", "to_confirm": False}
+                for one in people
+            ],
+        )
+        await conn.execute(
+            insert(settlements.settlements).values(
+                **of_it,
+                number=1,
+                entry_id=entry.id,
+                rule="sponsored",
+                reason="",
+                made_by=road.dora.id,
+                made_at=at().at,
+            )
+        )
+        lines = [(one.id, "hospitality" if n < 5 else "activity") for n, one in enumerate(people)]
+        await conn.execute(
+            insert(settlements.settlement_lines),
+            [
+                of_it
+                | {"number": 1, "account_id": id, "role_key": kind, "kind": kind}
+                | {"side": "gave", "minutes": Minutes(60)}
+                for id, kind in lines
+            ]
+            + [
+                of_it
+                | {"number": 1, "account_id": road.commons, "role_key": "", "kind": "activity"}
+                | {"side": "received", "minutes": Minutes(540)}
+            ],
+        )
+        await conn.execute(
+            insert(listings.listings),
+            [
+                common
+                | {"id": at().new_id(), "member_id": one.id, "kind": "request"}
+                | {"title": "A lift", "words": "", "area": "", "written_by": one.id}
+                | {"written_at": at().at, "until": date(2026, 8, 1)}
+                for one in people
+            ],
+        )
+
+
+async def _insert_gathering(conn: AsyncConnection, scene: Scene) -> UUID:
+    id = at().new_id()
+    await conn.execute(
+        insert(gatherings.gatherings).values(
+            community_id=scene.id,
+            id=id,
+            title="Tea",
+            **dict.fromkeys(("purpose", "place", "access", "link", "area", "bring"), ""),
+            starts_at=at(days=2).at,
+            ends_at=at(days=2, hours=1).at,
+            openness="members",
+            rule="sponsored",
+            credits_taking_part=True,
+            payer_id=scene.road.commons,
+            state="settled",
+            agreement_version=1,
+            made_by=scene.road.dora.id,
+            made_at=at().at,
+            touched_at=at().at,
+        )
+    )
+    return id
+
+
+async def test_the_hours_of_a_gathering_are_told_by_role_and_requests_by_their_answers(
+    scene: Scene,
+) -> None:
+    await _a_gathering(scene)
+    report = await scene.report(MAY)
+    assert report.total is not None
+    assert (report.total.given.count, report.total.people) == (540, 9)
+    assert report.numbers["commons_received"] == 540
+    assert report.numbers["exchanges"] == report.numbers["gatherings"] == 1
+    assert report.numbers["came"] == report.numbers["requests"] == report.numbers["unanswered"] == 9
+    # Five did hospitality, four took part: told apart, the four would be shown.
+    assert report.table("kind").lines == ()
 
 
 async def test_only_coordinators_make_reports_of_any_period(scene: Scene) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from timebank.small_counts import FEWEST, Amount, Row, added, fold, showable
@@ -42,6 +42,7 @@ def combinations(sets: Sequence[frozenset[int]], size: int) -> Iterator[frozense
             yield frozenset(row for row, once in enumerate(times) if once)
 
 
+@settings(deadline=None)
 @given(tables)
 def test_no_sum_or_difference_of_what_a_table_shows_is_about_few(rows: list[Row[int]]) -> None:
     shown = fold(rows)
@@ -86,6 +87,7 @@ def test_one_small_row_takes_the_smallest_of_the_others_along() -> None:
     assert fold([large, small]).total is not None
 
 
+@settings(deadline=None)
 @given(st.lists(people, min_size=1, max_size=5))
 def test_no_sum_or_difference_of_head_counts_is_about_few(groups: list[frozenset[int]]) -> None:
     shown = showable({str(place): some for place, some in enumerate(groups)})
