@@ -189,11 +189,29 @@ async def adopt(
     steward = await members.get(conn, community, by)
     if not policy.may_adopt(steward):
         raise Forbidden("adopt")
-    _refuse_nonsense(terms)
+    refuse_nonsense(terms)
     await store.lock(conn, community)  # one version after the other
     before = await current(conn, community)
     if before.version != expected_version:
         raise AgreementMoved(before.version)
+    return await enact(conn, community, before, terms, reason=reason, by=by, now=now)
+
+
+async def enact(
+    conn: AsyncConnection,
+    community: UUID,
+    before: Agreement,
+    terms: Terms,
+    *,
+    reason: str,
+    by: UUID,
+    now: Moment,
+) -> Agreement:
+    """Put a new version into force after the one that is, under the lock of the journal's head.
+
+    Whether `by` may, the caller has asked. Refuses terms that do not differ (`BadInput`), and to
+    do without a reason (`ReasonMissing`).
+    """
     changed = changes(before.terms, terms)
     if not changed:
         raise BadInput("reason", "nothing_changed")
@@ -231,8 +249,8 @@ async def _set_floors(conn: AsyncConnection, community: UUID, old: Terms, new: T
         await store.set_floor(conn, community, [row.id for row in rows], new.hard_floor)
 
 
-def _refuse_nonsense(terms: Terms) -> None:
-    """Terms that contradict themselves, or that nobody can follow."""
+def refuse_nonsense(terms: Terms) -> None:
+    """Raise `BadInput` for terms that contradict themselves, or that nobody can follow."""
     zero = Minutes(0)
     hard, commons, ceiling = terms.hard_floor, terms.commons_floor, terms.soft_ceiling
     keys = [role.key for role in terms.roles]

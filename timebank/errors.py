@@ -31,6 +31,7 @@
     │   ├── NoClosingDay        the agreement does not say when months are closed
     │   ├── TooEarly            a month is closed from `day` on
     │   └── SecondSteward       opening a month again takes two stewards
+    ├── VoicesMissing           not everyone who was asked has agreed to a proposal
     ├── AgreementMoved          somebody adopted another version while you were writing
     └── SlugTaken               a community with this name in its address is already here
 
@@ -302,6 +303,16 @@ class SecondSteward(MonthRefused):
 
     def __str__(self) -> str:
         return "Opening a month again takes two stewards: another one has to agree."
+
+
+@dataclass(eq=False)
+class VoicesMissing(TimebankError):
+    """Not everyone who was asked has agreed, or stands aside."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"Not everyone who was asked has agreed yet: {', '.join(self.names)}."
 
 
 @dataclass(eq=False)

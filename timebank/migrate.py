@@ -38,6 +38,7 @@ from timebank import (  # noqa: F401 - each adds its tables to the metadata
     organisations,
     outbox,
     people,
+    proposals,
     rights,
     sectors,
     settlements,

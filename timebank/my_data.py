@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Minutes
 from ledger.sql import store, tables
-from timebank import audit, communities, members, policy, statements
+from timebank import audit, communities, members, months, policy, proposals, statements
 from timebank.entries import entries, parts, steps
 from timebank.entry import OPEN
 from timebank.errors import EntriesWaiting, Forbidden, WrongState
@@ -39,6 +39,8 @@ statement.csv    every line of your statement; minutes, and days as year-month-d
 entries.json     the entries you stand in or wrote down
 steps.json       what you said about entries
 buddies.json     who may record for you, and for whom you may
+agreement.json   what you proposed for the agreement, and said to what others proposed
+months.json      what you said about closing months
 audit.json       what you did, and what was done to you
 """
 
@@ -63,6 +65,15 @@ async def archive(conn: AsyncConnection, community: UUID, member: UUID, *, now: 
                 select(buddies).where(
                     buddies.c.community_id == community,
                     or_(buddies.c.member_id == member, buddies.c.buddy_id == member),
+                ),
+            )
+        ),
+        "agreement.json": _json(await _governance(conn, community, member)),
+        "months.json": _json(
+            await _rows(
+                conn,
+                select(months.steps).where(
+                    months.steps.c.community_id == community, months.steps.c.member_id == member
                 ),
             )
         ),
@@ -102,6 +113,7 @@ async def close(
     if leaving.status is not Status.LEFT:
         await members.leave(conn, community, member, by=by, now=now)
     await _erase_words(conn, community, member)
+    await _erase_governance(conn, community, member)
     await _erase_member(conn, community, member, now)
     await _erase_mails_and_invitations(conn, community, leaving)
     if leaving.person_id is not None:
@@ -159,6 +171,39 @@ async def _erase_words(conn: AsyncConnection, community: UUID, member: UUID) -> 
             or_(buddies.c.member_id == member, buddies.c.buddy_id == member),
         )
     )
+
+
+async def _erase_governance(conn: AsyncConnection, community: UUID, member: UUID) -> None:
+    """What they said about months and proposals. What became the agreement is the community's."""
+    table, voices = proposals.proposals, proposals.voices
+    for steps_ in (months.steps, proposals.steps):
+        await conn.execute(
+            update(steps_)
+            .where(steps_.c.community_id == community, steps_.c.member_id == member)
+            .values(words="")
+        )
+    await conn.execute(
+        update(voices)
+        .where(
+            voices.c.community_id == community,
+            or_(voices.c.member_id == member, voices.c.said_by == member),
+        )
+        .values(words="")
+    )
+    theirs = table.c.proposed_by == member
+    for row in (
+        await conn.execute(
+            select(table.c.id, table.c.changes, table.c.state).where(
+                table.c.community_id == community, theirs
+            )
+        )
+    ).all():
+        kept = row.state == proposals.State.IN_FORCE.value or "purpose" not in row.changes
+        await conn.execute(
+            update(table)
+            .where(table.c.community_id == community, table.c.id == row.id)
+            .values(reason="", changes=row.changes if kept else row.changes | {"purpose": ""})
+        )
 
 
 async def _erase_member(conn: AsyncConnection, community: UUID, member: UUID, now: Moment) -> None:
@@ -265,6 +310,28 @@ async def _entries(conn: AsyncConnection, community: UUID, member: UUID) -> list
         ),
     )
     return await _rows(conn, query)
+
+
+async def _governance(
+    conn: AsyncConnection, community: UUID, member: UUID
+) -> dict[str, Sequence[Mapping[str, Any]]]:
+    table, voices, said = proposals.proposals, proposals.voices, proposals.steps
+    return {
+        "proposals": await _rows(
+            conn,
+            select(table).where(table.c.community_id == community, table.c.proposed_by == member),
+        ),
+        "voices": await _rows(
+            conn,
+            select(voices).where(
+                voices.c.community_id == community,
+                or_(voices.c.member_id == member, voices.c.said_by == member),
+            ),
+        ),
+        "steps": await _rows(
+            conn, select(said).where(said.c.community_id == community, said.c.member_id == member)
+        ),
+    }
 
 
 async def _rows(conn: AsyncConnection, query: Any) -> list[Mapping[str, Any]]:

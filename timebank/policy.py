@@ -14,7 +14,7 @@ from uuid import UUID
 from timebank import flow
 from timebank.agreements import Approval, OtherSide, Silence, Terms
 from timebank.entry import OPEN, Entry, Kind, Part, Side, State
-from timebank.members import Member, Role, Status
+from timebank.members import Member, MemberKind, Role, Status
 
 Accounts = Collection[UUID]
 NOBODY: frozenset[UUID] = frozenset()
@@ -45,6 +45,27 @@ def may_steward(me: Member) -> bool:
 
 def may_adopt(me: Member) -> bool:
     """Who changes the agreement."""
+    return may_steward(me)
+
+
+def may_propose(me: Member) -> bool:
+    """Who proposes to change the agreement, and joins in talking about it: active members."""
+    return may_act(me)
+
+
+def may_voice(me: Member, member: Member, acts_for: Accounts = NOBODY) -> bool:
+    """Whose word somebody may give: their own, that of those they act for.
+
+    What a person without a sign-in says, a coordinator may write down as well.
+    """
+    unreachable = member.person_id is None and member.kind is MemberKind.PERSON
+    return may_act(me) and (
+        member.id == me.id or member.id in acts_for or (unreachable and may_coordinate(me))
+    )
+
+
+def may_settle(me: Member) -> bool:
+    """Who puts a proposal into force once everyone who was asked agrees, or declines it."""
     return may_steward(me)
 
 

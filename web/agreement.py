@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ledger import Minutes, Rounding
-from timebank import agreements, policy
+from timebank import agreements, policy, proposals
 from timebank.agreements import Agreement, Approval, Joining, OtherSide, Silence, Terms
 from timebank.errors import AgreementMoved, NotFound
 from timebank.i18n import format_day, format_minutes
+from timebank.proposals import Stance
 from web.attempt import attempt
 from web.forms import Form
 from web.pages import gettext, here, language, ngettext, now, page, read, see_other
@@ -51,7 +52,7 @@ async def edit(request: Request) -> Response:
     at = here(request)
     async with read(request) as conn:
         current = await agreements.current(conn, at.community.id)
-    return _edit_page(request, Form.of(_as_adopted(current)), current)
+    return _edit_page(request, Form.of(as_adopted(current)), current)
 
 
 async def update(request: Request) -> Response:
@@ -60,7 +61,7 @@ async def update(request: Request) -> Response:
     form = Form(await request.form())
     async with read(request) as conn:
         current = await agreements.current(conn, at.community.id)
-    terms = _terms(form, current.terms, _) or current.terms
+    terms = terms_in(form, current.terms, _) or current.terms
     reason = form.text("reason", limit=1000, lines=True)
     expected = form.number("version", 1, 2**31) or 0
     if expected != current.version:
@@ -90,6 +91,8 @@ async def _agreement_page(request: Request, number: int | None) -> Response:
     at = here(request)
     async with read(request) as conn:
         versions = await agreements.history(conn, at.community.id)
+        came_from = await proposals.of_versions(conn, at.community.id)
+        pending = await proposals.listed(conn, at.community.id, proposals.PENDING)
     versions = sorted(versions, key=lambda one: one.version)
     by_number = {one.version: one for one in versions}
     shown = versions[-1] if number is None else by_number.get(number)
@@ -108,7 +111,11 @@ async def _agreement_page(request: Request, number: int | None) -> Response:
         current=versions[-1],
         clauses=say.all(shown.terms),
         history=history[::-1],
+        came_from=came_from,
+        pending=pending,
+        agrees=Stance.AGREE,
         may_adopt=policy.may_adopt(at.me),
+        may_propose=policy.may_propose(at.me),
         review_due=_due(shown.terms.review_on, now(request).day_in(at.community.timezone)),
     )
 
@@ -121,7 +128,7 @@ def _edit_page(request: Request, form: Form, current: Agreement, *, status: int 
         status=status,
         form=form,
         current=current,
-        choices=_choices(_),
+        choices=choices(_),
     )
 
 
@@ -276,7 +283,7 @@ class Clauses:
         }
 
 
-def _choices(_: Gettext) -> dict[str, list[tuple[str, str]]]:
+def choices(_: Gettext) -> dict[str, list[tuple[str, str]]]:
     """What each rule can be, in words, for the form."""
     return {
         "joining": [
@@ -304,7 +311,7 @@ def _choices(_: Gettext) -> dict[str, list[tuple[str, str]]]:
     }
 
 
-def _as_adopted(agreement: Agreement) -> dict[str, str]:
+def as_adopted(agreement: Agreement) -> dict[str, str]:
     """The fields of the form, filled in from the version that holds."""
     terms = agreement.terms
     floors = {
@@ -334,7 +341,7 @@ def _as_adopted(agreement: Agreement) -> dict[str, str]:
     }
 
 
-def _terms(form: Form, current: Terms, _: Gettext) -> Terms | None:
+def terms_in(form: Form, current: Terms, _: Gettext) -> Terms | None:
     """The terms a steward wrote; None where something in them is not right.
 
     What the page does not ask for stays as it is.

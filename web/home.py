@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from timebank import agreements, communities, entries, inbox, policy, statements
+from timebank import agreements, communities, entries, inbox, policy, proposals, statements
 from web.pages import gettext, here, now, page, person, read, words
 from web.stories import Gettext, Teller
 
@@ -41,6 +41,7 @@ async def show(request: Request) -> Response:
         latest = await statements.page(conn, community, me.account_id, by=me.id, limit=LATEST)
         terms = (await agreements.current(conn, community)).terms
         in_inbox = await inbox.count(conn, community) if coordinates else 0
+        asked = await proposals.asked_of(conn, community, me.id)
     return page(
         request,
         "home/show.html",
@@ -54,6 +55,7 @@ async def show(request: Request) -> Response:
         latest=latest.lines,
         terms=terms,
         in_inbox=in_inbox,
+        asked=asked,
         coordinates=coordinates,
         tell=Teller(words(request), me.id),
     )

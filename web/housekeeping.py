@@ -1,4 +1,4 @@
-"""What has to be done whether or not anybody looks: mail, silence that agrees, proved books, seals.
+"""What has to be done whether or not anybody looks: mail, silence, agreed days, proofs, seals.
 
 Each duty is safe to do in several processes at once. One that fails is logged and done again at
 its next turn; the others go on.
@@ -11,7 +11,17 @@ import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-from timebank import anchors, books, communities, mail, posting, sessions, tokens
+from timebank import (
+    anchors,
+    books,
+    closing,
+    communities,
+    mail,
+    posting,
+    proposal_dates,
+    sessions,
+    tokens,
+)
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
 from timebank.moment import Moment
@@ -36,11 +46,18 @@ async def run(database: Database, settings: Settings, clock: Clock, stop: asynci
         duties.create_task(
             every(POST_EVERY, lambda: posting.post_agreed(database, now=clock()), stop)
         )
+        duties.create_task(every(POST_EVERY, lambda: keep_dates(database, clock()), stop))
         duties.create_task(every(SWEEP_EVERY, lambda: sweep(database, clock()), stop))
         duties.create_task(every(SWEEP_EVERY, lambda: prove(database, clock()), stop))
         duties.create_task(
             every(SWEEP_EVERY, lambda: anchors.mail_monthly(database, now=clock()), stop)
         )
+
+
+async def keep_dates(database: Database, now: Moment) -> None:
+    """Whatever was agreed for a day that has come: months to close, proposals, reviews."""
+    await proposal_dates.keep(database, now=now)
+    await closing.remind(database, now=now)
 
 
 async def sweep(database: Database, now: Moment) -> None:

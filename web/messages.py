@@ -81,6 +81,9 @@ def _reasons(_: Gettext) -> dict[str, str]:
         ),
         "themselves": _("Nobody needs leave to write down their own hours. Choose somebody else."),
         "too_many": _("One entry can hold %(limit)s people. Write the others on another one."),
+        "too_many_asked": _("A proposal can ask %(limit)s members at most."),
+        "deadline_range": _("This has to be a day from tomorrow on, within a year."),
+        "day_past": _("This day is over. Choose one that is still to come."),
         "donation_goes_to_commons": _("A gift to the commons goes to the commons and nobody else."),
         "negative": _("This cannot be below zero."),
         "floor_above_zero": _("This has to be zero or below."),
@@ -217,6 +220,10 @@ _SENTENCES: dict[type[Exception], Sentence] = {
     ),
     errors.WeakPassword: _weak_password,
     errors.LinkSpent: lambda _error, _: _("This link no longer works. Ask for a new one."),
+    errors.VoicesMissing: lambda error, _: (
+        _("Not everyone who was asked has agreed yet: %(names)s.")
+        % {"names": ", ".join(error.names)}
+    ),
     errors.AgreementMoved: lambda error, _: (
         _("Version %(version)d was adopted meanwhile. Read it before you go on.")
         % {"version": error.version}

@@ -75,6 +75,7 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
             [
                 ("commons:show", _("The commons"), True),
                 ("agreement:show", _("Our agreement"), True),
+                ("proposals:index", _("Proposals"), True),
                 ("months:index", _("Our months"), True),
                 ("books:show", _("Our books"), True),
                 ("audit:show", _("Who did what"), True),
