@@ -5,7 +5,6 @@ For all communities, each by its own calendar. Safe to do at any time, in severa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 from uuid import UUID, uuid5
 
@@ -18,6 +17,7 @@ from timebank.communities import Community
 from timebank.db import EVERYWHERE, Database
 from timebank.errors import TimebankError
 from timebank.moment import Moment
+from timebank.patches import overlap
 from timebank.proposals import Proposal, State, StepKind
 from timebank.proposing import keep_step, put_into_force, refuse_unready
 
@@ -57,21 +57,33 @@ async def _do(conn: AsyncConnection, place: Community, today: date, now: Moment)
     return done
 
 
-async def _due(conn: AsyncConnection, community: UUID, today: date) -> Sequence[Proposal]:
+async def _due(conn: AsyncConnection, community: UUID, today: date) -> list[Proposal]:
     """Settled proposals whose day has come, and open ones whose time is over, in their order.
 
-    One to which everybody agreed in time is not over: it waits for a steward.
+    One to which everybody agreed in time is not over, it waits for a steward; unless the agreement
+    has changed in the same place since.
     """
     table = proposals.proposals
     settled = (table.c.state == State.SETTLED.value) & (table.c.effective_on <= today)
     over = (table.c.state == State.OPEN.value) & (table.c.open_until < today)
-    over &= proposals.lacks_a_word()
     rows = await conn.execute(
         select(table.c.id)
         .where(table.c.community_id == community, or_(settled, over))
         .order_by(table.c.effective_on, table.c.touched_at, table.c.id)
     )
-    return await proposals.several(conn, community, [row.id for row in rows])
+    found = await proposals.several(conn, community, [row.id for row in rows])
+    return [
+        one
+        for one in found
+        if one.state is State.SETTLED or one.missing or await _is_moved(conn, community, one)
+    ]
+
+
+async def _is_moved(conn: AsyncConnection, community: UUID, proposal: Proposal) -> bool:
+    """Whether the agreement has changed in the same place since a proposal was written."""
+    current = await agreements.current(conn, community)
+    base = await agreements.version(conn, community, proposal.base_version)
+    return bool(overlap(proposal.changes, base.terms, current.terms))
 
 
 async def _begin_or_look_again(
