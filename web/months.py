@@ -148,7 +148,8 @@ async def _again(request: Request, month: Month, form: Form) -> Response:
     """The page of a month with what was wrong about it."""
     async with read(request) as conn:
         standing = await months.standing(conn, here(request).community.id, month)
-    return await _closed_page(request, standing, form, status=422)
+    show_again = _open_page if standing.is_open else _closed_page
+    return await show_again(request, standing, form, status=422)
 
 
 async def _closed_page(

@@ -11,7 +11,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.web.conftest import served
-from tests.web.test_permissions import NOW, World, build
+from tests.web.test_permissions import NOW, World, a_proposal, build
 from timebank import communities, invitations, sessions, tokens
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
@@ -30,6 +30,9 @@ NO_PAGES = {
     "mail:show",
 }
 """What answers with something other than a page; mail:show is opened from mail:index."""
+
+OF_THE_MEMBER = ("entries:edit", "proposals:edit")
+"""Pages that open only for the member who wrote the thing down."""
 
 RULES = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
@@ -60,12 +63,16 @@ def _paths(world: World) -> dict[str, str]:
         things = {
             "{slug}": "alpha",
             "{version:count}": "1",
+            "{number:count}": "1",
+            "{month}": world.things["months"]["closed"],
             "{account_id}": world.things["statement"]["other"],
             "{token}": world.things["links"].get(name.split(":")[0], "none"),
             "{id}": entry["posted"] if name == "entries:ask_undo" else entry["waiting"],
         }
         if name.startswith("members:"):
             things["{id}"] = world.things["members"]["other"]
+        if name.startswith("proposals:"):
+            things["{id}"] = world.things["proposals"]["member's"]
         path = pattern
         for field, value in things.items():
             path = path.replace(field, value)
@@ -75,7 +82,7 @@ def _paths(world: World) -> dict[str, str]:
 
 
 async def _links(settings: Settings, world: World) -> None:
-    """Links that work, so that their pages are there to be looked at."""
+    """Links that work, and a proposal of today, so that their pages are there to be looked at."""
     db = Database(settings)
     await db.start()
     now = Moment.now()
@@ -98,12 +105,16 @@ async def _links(settings: Settings, world: World) -> None:
             )
             for purpose in (tokens.Purpose.SIGN_IN, tokens.Purpose.RESET)
         }
+        proposal = await a_proposal(
+            conn, alpha, world.members["member"], world.members["receiver"], "ALPHA", now
+        )
         cookie = await sessions.begin(conn, person[0].id, device="", now=now)
         steward = await sessions.find(conn, world.cookies["steward"], now=NOW)
         assert steward is not None
         world.cookies["steward"] = await sessions.begin(conn, steward[0].id, device="", now=now)
         world.cookies["member"] = cookie
     await db.stop()
+    world.things["proposals"]["member's"] = str(proposal)
     world.things["links"] = {
         "invitation": invitation.rsplit("/", 1)[-1],
         "sign_in": made[tokens.Purpose.SIGN_IN],
@@ -157,18 +168,22 @@ async def test_axe_finds_nothing_on_any_page(
             for name, path in paths.items():
                 if cookie is None and path.startswith("/c/") and not path.endswith("/join"):
                     continue
-                if name == "entries:edit":
-                    continue  # its recorder's, below
+                if name in OF_THE_MEMBER:
+                    continue  # theirs who wrote it, below
                 findings += await _findings(page, path)
                 looked_at.add(name)
+            if cookie is not None:
+                for state in ("open", "reopening"):
+                    month = world.things["months"][state]
+                    findings += await _findings(page, f"/c/alpha/months/{month}")
             findings += await _findings_of_missing(page)
             await context.close()
         context = await _context(browser, address, world.cookies["member"], dark=dark)
         page = await context.new_page()
-        for path in (paths["entries:edit"], paths["home:show"], paths["entries:show"]):
-            findings += await _findings(page, path)
+        for name in (*OF_THE_MEMBER, "home:show", "entries:show"):
+            findings += await _findings(page, paths[name])
         await context.close()
-    assert looked_at | {"entries:edit"} == set(paths)
+    assert looked_at | set(OF_THE_MEMBER) == set(paths)
     assert findings == []
 
 

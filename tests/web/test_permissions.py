@@ -16,30 +16,47 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import httpx2 as httpx
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.applications import Starlette
 from starlette.routing import Route
 
 from ledger import Minutes
 from ledger.sql import metadata
 from tests.timebank.factories import START, a_community, a_member
-from timebank import buddies, invitations, members, migrate, posting, recording, sessions
+from timebank import (
+    agreements,
+    buddies,
+    closing,
+    invitations,
+    members,
+    migrate,
+    posting,
+    proposing,
+    recording,
+    sessions,
+)
 from timebank.communities import Community
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
 from timebank.entry import Kind, NewEntry, Share
 from timebank.members import Member, MemberKind, Role, Status
 from timebank.moment import Moment
+from timebank.periods import Month
 from timebank.posting import Approve
+from timebank.proposing import NewProposal
 from web.app import create_app
 
 TABLE = Path(__file__).with_name("permissions.txt")
 NOW = Moment(START)
+APRIL = Month.of(START.date()).previous
+MARCH = APRIL.previous
 
 # Who asks, in the order of the table's columns.
 ACTORS = (
@@ -68,6 +85,8 @@ FORM = {
     "minutes": "1:00",
     "day": "2026-05-04",
     "other": "ALPHA Receiver",
+    "stance": "agree",
+    "open_until": "2026-05-30",
 }
 
 
@@ -191,6 +210,18 @@ async def _things(
                 now=NOW,
                 base_url="",
             )
+        for place, by in ((alpha, "steward"), (beta, "stranger")):
+            await _closing_day(conn, place, who[by])
+        proposed = await a_proposal(conn, alpha.id, who["member"], who["receiver"], "ALPHA", NOW)
+        proposed_there = await a_proposal(
+            conn, beta.id, who["stranger"], who["faraway"], "BETA", NOW
+        )
+        for place, by in ((alpha, "coordinator"), (beta, "stranger")):
+            for month in (MARCH, APRIL):
+                await closing.close(conn, place.id, month, by=who[by], now=NOW)
+        await closing.ask_to_reopen(
+            conn, alpha.id, MARCH, "ALPHA reason", by=who["second"], now=NOW
+        )
         row = (await buddies.of(conn, alpha.id, who["member"]))[0].id
         foreign_row = (await buddies.of(conn, beta.id, who["faraway"]))[0].id
         invited = (await invitations.waiting(conn, alpha.id, now=NOW))[0].id
@@ -220,7 +251,41 @@ async def _things(
         },
         "invitations": {"member's": invited, "elsewhere": invited_there},
         "buddies": {"member's": str(row), "elsewhere": str(foreign_row)},
+        "months": {"closed": str(APRIL), "reopening": str(MARCH), "open": str(APRIL.next)},
+        "proposals": {"member's": str(proposed), "elsewhere": str(proposed_there)},
     }
+
+
+async def _closing_day(conn: AsyncConnection, place: Community, by: UUID) -> None:
+    """From now on months are closed on the first."""
+    current = await agreements.current(conn, place.id)
+    await agreements.adopt(
+        conn,
+        place.id,
+        replace(current.terms, closing_day=1),
+        reason=f"{place.name.upper()} reason",
+        expected_version=1,
+        by=by,
+        now=NOW,
+    )
+
+
+async def a_proposal(
+    conn: AsyncConnection, community: UUID, by: UUID, asked: UUID, canary: str, now: Moment
+) -> UUID:
+    """A proposal to change the agreement, open for some days."""
+    current = await agreements.current(conn, community)
+    new = NewProposal(
+        replace(current.terms, dispute_days=14),
+        f"{canary} proposes",
+        (asked,),
+        now.at.date() + timedelta(days=20),
+        None,
+        current.version,
+    )
+    made = await proposing.propose(conn, community, new, by=by, now=now)
+    await proposing.comment(conn, community, made.id, f"{canary} comment", by=by, now=now)
+    return made.id
 
 
 async def _entry(
@@ -264,6 +329,7 @@ def questions(app: Starlette, world: World, actor: str) -> Iterator[Question]:
 def _paths(pattern: str, world: World, actor: str) -> Iterator[tuple[str, str]]:
     path = (
         pattern.replace("{version:count}", "1")
+        .replace("{number:count}", "1")
         .replace("{file:path}", "timebank.css")
         .replace("{token}", "no-such-token")
         .replace("{name}", "no-such-mail")
@@ -274,12 +340,12 @@ def _paths(pattern: str, world: World, actor: str) -> Iterator[tuple[str, str]]:
         return
     noun = path.split("/")[3]
     path = path.replace("{slug}", "alpha")
-    if "{id}" not in path and "{account_id}" not in path:
+    if not re.search(THING, path):
         yield "-", path
         return
     own = world.members.get(actor, world.members["member"])
     for about, id in world.things[noun].items():
-        asked = re.sub(r"\{(id|account_id)\}", str(own) if id == "self" else id, path)
+        asked = re.sub(THING, str(own) if id == "self" else id, path)
         if "{buddy}" in asked:
             for whose, row in world.things["buddies"].items():
                 yield f"{about}/{whose}", asked.replace("{buddy}", row)
@@ -319,6 +385,9 @@ async def digest(db: Database) -> dict[str, list[str]]:
             found[name] = sorted(repr(tuple(row)) for row in rows)
     return found
 
+
+THING = r"\{(id|account_id|month)\}"
+"""What a path can name of a community."""
 
 REFUSED = (401, 403, 404, 405, 413, 422, 429)
 Answers = dict[tuple[str, str], dict[str, int]]

@@ -32,6 +32,11 @@ PAGES = (
     ("Ana", "members/"),
     ("Ana", "books"),
     ("Stella", "audit"),
+    ("Carla", "reports?first=2026-05-01&last=2026-05-31"),
+    ("Carla", "reports?first=2026-01-01&last=2026-12-31"),
+    ("Carla", "months/2026-05"),
+    ("Ana", "months/"),
+    ("Ana", "agreement"),
 )
 CHUNK = 2_000
 MOST = 25
@@ -104,6 +109,7 @@ def _entry(town: Town, number: int, id: UUID, posted: bool) -> dict[str, Any]:
         "recorded_at": at,
         "touched_at": at,
         "posted_at": at if posted else None,
+        "counted_on": START.date() if posted else None,
     }
 
 

@@ -74,7 +74,7 @@ class Town:
     async def get(self, name: str, rest: str = "", **query: str) -> httpx2.Response:
         """A page of this community, as somebody."""
         async with self.browser(name) as client:
-            return await client.get(self.path(rest), params=query)
+            return await client.get(self.path(rest), params=query or None)
 
     async def post(self, name: str, rest: str, data: dict[str, Any]) -> httpx2.Response:
         """A form sent to this community, as somebody."""
