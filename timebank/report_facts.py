@@ -25,17 +25,13 @@ from timebank.periods import Period
 from timebank.settled_hours import Settled, Side, within
 from timebank.text import fold
 
-_PIECES = 12  # months are read one by one, in so many pieces at most: others get their turn between
+_PIECES = 4  # a longer period is read in so many pieces, so that others get their turn between
 _AT_ONCE = 5_000  # ids in one question
 _GIFTS = ", ".join(f"'{kind.value}'" for kind in Kind if kind.is_gift)
 
-# What was given, entry by entry. What was undone within the period counts in it neither way, and
-# gatherings are told by their settlements.
-_PARTS = f"""
-    SELECT entry.id, entry.kind, entry.category_id, entry.occurred_on, entry.counted_on,
-        part.account_id, part.side, part.minutes
-    FROM entry
-    JOIN part ON part.community_id = entry.community_id AND part.entry_id = entry.id
+# What counts. What was undone within the period counts in it neither way, and gatherings are told
+# by their settlements.
+_COUNTS = f"""
     WHERE entry.community_id = $1 AND entry.counted_on >= $2 AND entry.counted_on <= $3
         AND entry.reverses_id IS NULL AND entry.kind NOT IN ({_GIFTS})
         AND (entry.reversed_by_id IS NULL OR EXISTS (
@@ -44,8 +40,15 @@ _PARTS = f"""
         AND NOT EXISTS (
             SELECT 1 FROM settlement WHERE settlement.community_id = entry.community_id
             AND settlement.entry_id = entry.id)
-    ORDER BY entry.counted_on, entry.id
 """  # noqa: S608 - composed of constants
+_PARTS = f"""
+    SELECT entry.id, entry.kind, entry.category_id, entry.occurred_on, entry.counted_on,
+        part.account_id, part.side, part.minutes
+    FROM entry
+    JOIN part ON part.community_id = entry.community_id AND part.entry_id = entry.id
+    {_COUNTS}
+    ORDER BY entry.counted_on, entry.id
+"""  # noqa: S608
 
 # What was undone in the period, of what was counted before it.
 _TAKEN_BACK = f"""
@@ -125,21 +128,15 @@ _FIRST = f"""
                 AND entry.counted_on < $3 AND entry.reverses_id IS NULL
                 AND entry.reversed_by_id IS NULL AND entry.kind NOT IN ({_GIFTS})))
 """  # noqa: S608
-_WAITS = f"""
+_WAITED = f"""
     SELECT {{waited}} AS waited FROM entry
-    WHERE community_id = $1 AND counted_on >= $2 AND counted_on <= $3
-        AND reverses_id IS NULL AND kind NOT IN ({_GIFTS})
-    ORDER BY waited LIMIT 1 OFFSET $4
+    {_COUNTS}
+    ORDER BY waited LIMIT 1 OFFSET $5
 """  # noqa: S608
-_WAITED = {  # in seconds
-    "sqlite": "(posted_at - recorded_at) / 1000000",
-    "postgresql": "floor(extract(epoch FROM posted_at - recorded_at))",
+_SECONDS = {
+    "sqlite": "(entry.posted_at - entry.recorded_at) / 1000000",
+    "postgresql": "floor(extract(epoch FROM entry.posted_at - entry.recorded_at))",
 }
-_ALL_WAITS = f"""
-    SELECT count(*) FROM entry
-    WHERE community_id = $1 AND counted_on >= $2 AND counted_on <= $3
-        AND reverses_id IS NULL AND kind NOT IN ({_GIFTS})
-"""  # noqa: S608
 
 _REQUESTS = """
     SELECT listing.member_id, CASE WHEN EXISTS (
@@ -150,15 +147,11 @@ _REQUESTS = """
         AND listing.written_at >= $2 AND listing.written_at < $3
 """
 _GATHERINGS = """
-    SELECT gathering.id FROM gathering
+    SELECT gathering.id, COALESCE(seat.member_id, seat.id)
+    FROM gathering
+    LEFT JOIN seat ON seat.community_id = gathering.community_id
+        AND seat.gathering_id = gathering.id AND seat.present > 0
     WHERE gathering.community_id = $1 AND gathering.state IN ('held', 'settled')
-        AND gathering.starts_at >= $2 AND gathering.starts_at < $3
-"""
-_CAME = """
-    SELECT DISTINCT COALESCE(seat.member_id, seat.id) FROM seat
-    JOIN gathering
-        ON gathering.community_id = seat.community_id AND gathering.id = seat.gathering_id
-    WHERE seat.community_id = $1 AND seat.present > 0 AND gathering.state IN ('held', 'settled')
         AND gathering.starts_at >= $2 AND gathering.starts_at < $3
 """
 
@@ -207,6 +200,7 @@ async def read(conn: AsyncConnection, place: Community, period: Period) -> Facts
     for piece in period.split(min(_PIECES, len(list(period.months)))):
         days = (piece.first, piece.last)
         sums.take(await raw.many(conn, _PARTS, place.id, *days, period.last))
+    waits = sums.exchanges
     back.take(await raw.ask(conn, _TAKEN_BACK, place.id, period.first, period.last))
     for taken, into in zip(await _settled(conn, place.id, period), (sums, back), strict=True):
         into.take(taken)
@@ -222,7 +216,8 @@ async def read(conn: AsyncConnection, place: Community, period: Period) -> Facts
         first=first,
         days_to_first=_days_to_first(place, sums, first, joined),
         **_joined(who, joined, place, period),
-        **await _waits(conn, place.id, period),
+        waits=waits,
+        seconds_waited=await _waited(conn, place.id, period, waits),
         **await _beside(conn, place, period),
     )
 
@@ -326,25 +321,25 @@ async def _categories(conn: AsyncConnection, community: UUID) -> dict[Any, str]:
     return {id: name for id, name, _ in sorted(rows, key=lambda row: (row[2], row[1]))}
 
 
-async def _waits(conn: AsyncConnection, community: UUID, period: Period) -> dict[str, Any]:
-    """How many exchanges were recorded and posted, and half of them within how many seconds."""
-    asked = (community, period.first, period.last)
-    ((many,),) = await raw.ask(conn, _ALL_WAITS, *asked)
+async def _waited(conn: AsyncConnection, community: UUID, period: Period, many: int) -> int | None:
+    """Within how many seconds half of so many entries counted, from when they were recorded."""
     if not many:
-        return {"waits": 0, "seconds_waited": None}
-    query = _WAITS.format(waited=_WAITED[conn.dialect.name])
-    ((seconds,),) = await raw.ask(conn, query, *asked, (many - 1) // 2)
-    return {"waits": many, "seconds_waited": int(seconds)}
+        return None
+    query = _WAITED.format(waited=_SECONDS[conn.dialect.name])
+    days = (period.first, period.last, period.last)
+    ((seconds,),) = await raw.ask(conn, query, community, *days, (many - 1) // 2)
+    return int(seconds)
 
 
 async def _beside(conn: AsyncConnection, place: Community, period: Period) -> dict[str, Any]:
     """What happened besides exchanges: requests with or without an answer, gatherings."""
     moments = _moments(place, period)
     requests = await raw.ask(conn, _REQUESTS, place.id, *moments)
+    gatherings = await raw.ask(conn, _GATHERINGS, place.id, *moments)
     return {
         "requests": [(owner, bool(answered)) for owner, answered in requests],
-        "gatherings": len(await raw.ask(conn, _GATHERINGS, place.id, *moments)),
-        "came": len(await raw.ask(conn, _CAME, place.id, *moments)),
+        "gatherings": len({gathering for gathering, _ in gatherings}),
+        "came": len({person for _, person in gatherings if person is not None}),
     }
 
 
