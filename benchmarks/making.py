@@ -101,10 +101,10 @@ class Written:
 
 
 def written(
-    accounts: int, dice: Random, step: int, categories: Sequence[bytes] = ()
+    accounts: int, dice: Random, step: int, categories: Sequence[bytes], begins: datetime
 ) -> Iterator[Written]:
     """Entries without end, `step` microseconds apart; each seventh is of no category."""
-    number, at = 0, round((BEGINNING - _EPOCH).total_seconds() * 1e6)
+    number, at = 0, round((begins - _EPOCH).total_seconds() * 1e6)
     while True:
         number, at = number + 1, at + step
         turn = number % 100
@@ -229,7 +229,7 @@ def make(
     seed: int = 1,
     entries: bool = True,
     members: int | None = None,
-    years: timedelta = YEARS,
+    begins: datetime = BEGINNING,
 ) -> Books:
     """Make a community with so many transfers, over five years, in a migrated database.
 
@@ -237,22 +237,22 @@ def make(
     `members` as usual for that many transfers, unless it is said how many.
     """
     many = members or min(10_000, max(100, transfers // 100))
-    return asyncio.run(_make(settings, transfers, Random(seed), many, years, entries=entries))
+    return asyncio.run(_make(settings, transfers, Random(seed), many, begins, entries=entries))
 
 
 async def _make(
-    settings: Settings, transfers: int, dice: Random, many: int, years: timedelta, *, entries: bool
+    settings: Settings, transfers: int, dice: Random, many: int, begins: datetime, *, entries: bool
 ) -> Books:
-    community, accounts, categories = await _open(settings, many, dice)
+    community, accounts, categories = await _open(settings, many, dice, begins)
     books = Chained(community, accounts)
-    step = int(years.total_seconds() * 1e6) // (transfers + 1)
-    source = written(len(accounts), dice, step, [id.bytes for id in categories])
+    step = int(YEARS.total_seconds() * 1e6) // (transfers + 1)
+    source = written(len(accounts), dice, step, [id.bytes for id in categories], begins)
     batches = _batches(books, transfers, source, entries)
     if settings.url.startswith("sqlite"):
         _into_sqlite(settings, batches)
     else:
         await _into_postgres(settings, batches)
-    ends = BEGINNING + years
+    ends = begins + YEARS
     await _settle(settings, books)
     return Books(community, accounts, tuple(books.lines), transfers, ends)
 
@@ -303,10 +303,10 @@ def _part_rows(books: Chained, entry: Written) -> Iterator[tuple[Any, ...]]:
 
 
 async def _open(
-    settings: Settings, many: int, dice: Random
+    settings: Settings, many: int, dice: Random, begins: datetime
 ) -> tuple[UUID, tuple[UUID, ...], list[UUID]]:
     """A community with so many members, its accounts (first the commons) and its categories."""
-    now = Moment(BEGINNING, dice.randbytes)
+    now = Moment(begins, dice.randbytes)
     slug = f"books-{dice.randrange(10**9)}"
     engine = create_async_engine(settings.owners_url)
     async with engine.begin() as conn:

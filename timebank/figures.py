@@ -73,7 +73,7 @@ class Pot:
 
     def __init__(self) -> None:
         self.minutes = [0, 0]
-        self.people: tuple[set[Any], set[Any]] = (set(), set())
+        self.people: list[set[Any]] = [set(), set()]
         self.own: set[Any] = set()
 
     @property
@@ -86,14 +86,15 @@ class Pot:
         }
 
 
-class _Cell(NamedTuple):
-    """What one part is of. There are few different ones, so that each has a number."""
+class _Cell:
+    """What is of one kind, category and month, late or not, on one side: minutes and people."""
 
-    kind: str
-    category: Any
-    month: Month
-    late: bool
-    side: int
+    __slots__ = ("behind", "minutes", "own")
+
+    def __init__(self) -> None:
+        self.minutes = 0
+        self.own: set[Any] = set()
+        self.behind: set[Any] = set()  # on the other side of an organisation's hours
 
 
 @dataclass(slots=True)
@@ -105,8 +106,8 @@ class Sums:
     the row of those without. `commons` are the minutes that the commons gave and received, `began`
     the day on which somebody first exchanged.
 
-    Who stands in which cell is kept as one bit of a number for each account: a set for each row
-    would have to be told of each part several times.
+    Each part goes into one cell, and the rows are made of the cells in the end: that is quicker
+    than telling every row of every part.
     """
 
     who: Mapping[Any, Who]
@@ -125,11 +126,9 @@ class Sums:
     months: defaultdict[Month, Pot] = field(default_factory=lambda: defaultdict(Pot))
     areas: defaultdict[str, Pot] = field(default_factory=lambda: defaultdict(Pot))
     houses: defaultdict[Any, Pot] = field(default_factory=lambda: defaultdict(Pot))
-    _cells: dict[tuple[Any, ...], tuple[int, int]] = field(default_factory=dict)  # given, received
-    _numbers: dict[_Cell, int] = field(default_factory=dict)
-    _minutes: list[int] = field(default_factory=list)  # in each cell, by its number
-    _own: defaultdict[Any, int] = field(default_factory=lambda: defaultdict(int))
-    _about: defaultdict[Any, int] = field(default_factory=lambda: defaultdict(int))
+    _cells: dict[tuple[str, Any, int, bool], tuple[_Cell, _Cell]] = field(default_factory=dict)
+    _months: list[Month] = field(default_factory=list)
+    _month_of: dict[Any, int] = field(default_factory=dict)  # by the day as the driver has it
     _accounts: defaultdict[tuple[Any, Any], list[int]] = field(
         default_factory=lambda: defaultdict(lambda: [0, 0])
     )
@@ -153,40 +152,40 @@ class Sums:
     def _add(self, group: Sequence[Sequence[Any]]) -> None:
         """Add one entry, or one gathering."""
         self.exchanges += 1
-        who, cells, minutes_in, began = self.who, self._cells, self._minutes, self.began
+        who, hats, began = self.who, self.hats, self.began
         for _, kind, category, day, counted, account, side, minutes in group:
             place = _GIVEN if side == "gave" else _RECEIVED
             member = who.get(account)
             if member is None:
                 self.commons[place] += minutes
                 continue
-            both = cells.get((kind, category, day, counted))
-            cell = (both or self._new_cells(kind, category, day, counted))[place]
-            minutes_in[cell] += minutes
+            cell = self._cell(kind, category, counted, day != counted)[place]
+            cell.minutes += minutes
             if member[0] == _PERSON:
-                self._own[account] |= 1 << cell
+                cell.own.add(account)
             else:
                 others = self._opposite(group, side)
+                cell.behind.update(others)
                 self._behind[account, place].update(others)
-                for other in others:
-                    self._about[other] |= 1 << cell
-            house = self._house(account, day) if account in self.hats else None
+            house = self._house(account, day) if account in hats else None
             self._accounts[account, house][place] += minutes
             if account not in began or day < began[account]:
                 began[account] = day
 
-    def _new_cells(self, kind: str, category: Any, day: Any, counted: Any) -> tuple[int, int]:
-        """The numbers of two cells, given and received, for parts of these days."""
-        month = Month.of(self.day_of(counted))
-        found = [
-            self._numbers.setdefault(
-                _Cell(kind, category, month, day != counted, side), len(self._numbers)
-            )
-            for side in (_GIVEN, _RECEIVED)
-        ]
-        self._minutes += [0] * (len(self._numbers) - len(self._minutes))
-        self._cells[kind, category, day, counted] = both = (found[0], found[1])
+    def _cell(self, kind: str, category: Any, counted: Any, late: bool) -> tuple[_Cell, _Cell]:
+        """The cells for what is given and for what is received."""
+        month = self._month_of.get(counted)
+        if month is None:
+            month = self._month_of[counted] = self._number(Month.of(self.day_of(counted)))
+        both = self._cells.get((kind, category, month, late))
+        if both is None:
+            both = self._cells[kind, category, month, late] = (_Cell(), _Cell())
         return both
+
+    def _number(self, month: Month) -> int:
+        if month not in self._months:
+            self._months.append(month)
+        return self._months.index(month)
 
     def _opposite(self, group: Sequence[Sequence[Any]], side: str) -> list[Any]:
         """The people on the other side."""
@@ -200,45 +199,38 @@ class Sums:
 
     def close(self) -> None:
         """Make the rows: of the cells, and of what each account gave and got."""
-        for pots, key in (
-            (self.kinds, lambda cell: cell.kind),
-            (self.categories, lambda cell: cell.category),
-            (self.months, lambda cell: cell.month),
-        ):
-            self._fill(pots, key)
-        halves: defaultdict[bool, Pot] = defaultdict(Pot)
-        self._fill(halves, lambda cell: cell.late)
-        self.late, self.on_time = halves[True], halves[False]
+        for (kind, category, month, late), both in self._cells.items():
+            for pot in (
+                self.kinds[kind],
+                self.categories[category],
+                self.months[self._months[month]],
+                self.late if late else self.on_time,
+            ):
+                for place, cell in enumerate(both):
+                    pot.minutes[place] += cell.minutes
+                    pot.people[place].update(cell.own, cell.behind)
+                    pot.own |= cell.own
         for (account, house), minutes in self._accounts.items():
             self._bring(account, house, minutes)
-
-    def _fill(self, pots: defaultdict[Any, Pot], key: Callable[[_Cell], Any]) -> None:
-        """Put every cell into the pot of its key, with the people whose bit is set there."""
-        masks: defaultdict[tuple[Any, int], int] = defaultdict(int)
-        for cell, number in self._numbers.items():
-            pots[key(cell)].minutes[cell.side] += self._minutes[number]
-            masks[key(cell), cell.side] |= 1 << number
-        for (row, side), mask in masks.items():
-            own = {account for account, bits in self._own.items() if bits & mask}
-            behind = {account for account, bits in self._about.items() if bits & mask}
-            pots[row].own |= own
-            pots[row].people[side].update(own, behind)
 
     def _bring(self, account: Any, house: Any, minutes: Sequence[int]) -> None:
         kind, area = self.who[account]
         own = account if kind == _ORGANISATION else house
-        pots = (self.total, self.areas[area], self.houses[own])
-        for place, some in enumerate(minutes):
-            if not some:
-                continue
-            people = {account} if kind == _PERSON else self._behind[account, place]
-            for pot in pots:
+        for pot in (self.total, self.areas[area], self.houses[own]):
+            for place, some in enumerate(minutes):
+                if not some:
+                    continue
                 pot.minutes[place] += some
-                pot.people[place].update(people)
+                if kind == _PERSON:
+                    pot.people[place].add(account)
+                else:
+                    pot.people[place] |= self._behind[account, place]
             if kind == _PERSON:
-                (self.gave if place == _GIVEN else self.received).add(account)
-                for pot in pots:
-                    pot.own.add(account)
+                pot.own.add(account)
+        if kind == _PERSON:
+            for place, people in ((_GIVEN, self.gave), (_RECEIVED, self.received)):
+                if minutes[place]:
+                    people.add(account)
 
 
 def rows(pots: Mapping[Any, Pot]) -> list[Row[Any]]:

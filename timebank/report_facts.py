@@ -194,7 +194,7 @@ async def read(conn: AsyncConnection, place: Community, period: Period) -> Facts
     """The facts of a period, as they are known now. Says nothing about who may see them."""
     spelled = raw.spelling(conn)
     day_of = cache(spelled.day)
-    who, areas, joined = await _members(conn, place)
+    who, areas, joined_at = await _members(conn, place.id)
     hats = await _hats(conn, place.id, period, day_of)
     sums, back = Sums(who, hats, day_of), Sums(who, hats, day_of)
     for piece in period.split(min(_PIECES, len(list(period.months)))):
@@ -214,8 +214,8 @@ async def read(conn: AsyncConnection, place: Community, period: Period) -> Facts
         houses=await _houses(conn, place.id),
         categories=await _categories(conn, place.id),
         first=first,
-        days_to_first=_days_to_first(place, sums, first, joined),
-        **_joined(who, joined, place, period),
+        days_to_first=_days_to_first(conn, place, sums, first, joined_at),
+        **_joined(conn, who, joined_at, place, period),
         waits=waits,
         seconds_waited=await _waited(conn, place.id, period, waits),
         **await _beside(conn, place, period),
@@ -223,21 +223,20 @@ async def read(conn: AsyncConnection, place: Community, period: Period) -> Facts
 
 
 async def _members(
-    conn: AsyncConnection, place: Community
-) -> tuple[dict[Any, Who], dict[str, str], dict[Any, datetime]]:
-    """Everyone by id, how each area is written most often, and when people joined."""
+    conn: AsyncConnection, community: UUID
+) -> tuple[dict[Any, Who], dict[str, str], dict[Any, Any]]:
+    """Everyone by id, how each area is written most often, and when people joined (or None)."""
     written: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    folded, moment = cache(fold), raw.spelling(conn).moment
+    folded = cache(fold)
     who: dict[Any, Who] = {}
-    joined: dict[Any, datetime] = {}
-    for id, kind, area, joined_at in await raw.many(conn, _MEMBERS, place.id):
+    joined_at: dict[Any, Any] = {}
+    for id, kind, area, at in await raw.many(conn, _MEMBERS, community):
         key = folded(area)
         written[key][area] += 1
         who[id] = Who(kind, key)
-        if joined_at is not None:
-            joined[id] = moment(joined_at)
+        joined_at[id] = at
     spelled = {key: max(sorted(many), key=many.__getitem__) for key, many in written.items()}
-    return who, spelled, joined
+    return who, spelled, joined_at
 
 
 async def _hats(
@@ -289,22 +288,31 @@ async def _first(conn: AsyncConnection, community: UUID, sums: Sums, period: Per
 
 
 def _days_to_first(
-    place: Community, sums: Sums, first: Set[Any], joined: Mapping[Any, datetime]
+    conn: AsyncConnection,
+    place: Community,
+    sums: Sums,
+    first: Set[Any],
+    joined_at: Mapping[Any, Any],
 ) -> list[int]:
     """From joining to the first exchange, in days; none for who exchanged before joining."""
+    moment = raw.spelling(conn).moment
+    joined = {id: joined_at[id] for id in first if joined_at[id] is not None}
     return sorted(
-        max(0, (sums.day_of(sums.began[id]) - place.day_of(joined[id])).days)
-        for id in first
-        if id in joined
+        max(0, (sums.day_of(sums.began[id]) - place.day_of(moment(at))).days)
+        for id, at in joined.items()
     )
 
 
 def _joined(
-    who: Mapping[Any, Who], joined: Mapping[Any, datetime], place: Community, period: Period
+    conn: AsyncConnection,
+    who: Mapping[Any, Who],
+    joined_at: Mapping[Any, Any],
+    place: Community,
+    period: Period,
 ) -> dict[str, Any]:
     """Who joined in the period."""
-    begin, end = _moments(place, period)
-    new = [id for id, at in joined.items() if begin <= at < end]
+    begin, end = (raw.spelled(conn, moment) for moment in _moments(place, period))
+    new = [id for id, at in joined_at.items() if at is not None and begin <= at < end]
     people = {id for id in new if who[id].kind == MemberKind.PERSON.value}
     return {"joined": people, "houses_joined": len(new) - len(people)}
 

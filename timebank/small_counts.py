@@ -114,7 +114,7 @@ def showable(groups: Mapping[str, Set[Hashable]]) -> dict[str, int | None]:
     told: set[tuple[int, ...]] = {(0,) * len(sizes)}  # how often each size is counted in a sum
     shown: dict[str, int | None] = {}
     for place, (name, people) in enumerate(groups.items()):
-        members = [place in kind for kind in sizes]
+        members = [kind[place] for kind in sizes]
         further = told | {
             tuple(times + sign * within for times, within in zip(sum_, members, strict=True))
             for sum_ in told
@@ -127,13 +127,10 @@ def showable(groups: Mapping[str, Set[Hashable]]) -> dict[str, int | None]:
     return shown
 
 
-def _sizes(groups: Mapping[str, Set[Hashable]]) -> dict[frozenset[int], int]:
-    """How many people are in the same groups as each other, by the places of those groups."""
-    within: dict[Hashable, set[int]] = {}
-    for place, people in enumerate(groups.values()):
-        for person in people:
-            within.setdefault(person, set()).add(place)
-    return Counter(frozenset(places) for places in within.values())
+def _sizes(groups: Mapping[str, Set[Hashable]]) -> Mapping[tuple[bool, ...], int]:
+    """How many people are in the same groups as each other; which, by the places of the groups."""
+    everyone = frozenset[Hashable]().union(*groups.values())
+    return Counter(tuple(person in some for some in groups.values()) for person in everyone)
 
 
 def _tells_of_few(times: Sequence[int], sizes: Sequence[int]) -> bool:

@@ -47,6 +47,11 @@ def spelling(conn: AsyncConnection) -> Spelling:
     return _SPELLINGS[conn.dialect.name]
 
 
+def spelled(conn: AsyncConnection, moment: datetime) -> Any:
+    """A moment as the driver of this connection has it, to be compared with what was found."""
+    return _for_sqlite(moment) if conn.dialect.name == "sqlite" else moment
+
+
 async def ask(conn: AsyncConnection, query: str, *values: object) -> Sequence[Any]:
     """What a query finds. Its values, $1 to the last, may be numbers, texts, ids, days, moments."""
     if conn.dialect.name == "sqlite":
