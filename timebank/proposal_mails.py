@@ -100,17 +100,24 @@ async def in_force(
 
 
 async def declined(
-    conn: AsyncConnection, community: UUID, proposal: Proposal, words: str, *, now: Moment
+    conn: AsyncConnection,
+    community: UUID,
+    proposal: Proposal,
+    words: str,
+    *,
+    steward: str,
+    now: Moment,
 ) -> None:
-    """To whoever made it: why not."""
+    """To whoever made it: who declined it, and why."""
     await _tell(
         conn,
         community,
         proposal,
         [proposal.proposed_by],
         N_("Your proposal was declined"),
-        N_("Your proposal to change our agreement was declined:\n\n{words}"),
+        N_("{steward} declined your proposal to change our agreement:\n\n{words}"),
         now,
+        steward=steward,
         words=words,
     )
 

@@ -304,7 +304,8 @@ async def decline(
     _refuse_words(words, needed=True)
     proposal = await _for_steward(conn, community, id, by, "decline")
     await _end(conn, community, proposal, State.DECLINED, StepKind.DECLINED, by, words, now)
-    await proposal_mails.declined(conn, community, proposal, words, now=now)
+    steward = (await members.get(conn, community, by)).name
+    await proposal_mails.declined(conn, community, proposal, words, steward=steward, now=now)
 
 
 def refuse_unready(proposal: Proposal, current: Agreement, base: Agreement) -> None:
