@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from timebank.imports.matching import Order, Unit
 
 _FIRST_DAY = date(1900, 1, 1)
-_ISO = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})(?:[T ].*)?", re.ASCII)
-_FIGURES = re.compile(r"([0-9]{1,2})[-/. ]([0-9]{1,2})[-/. ]([0-9]{4}|[0-9]{2})(?:[T ,].*)?")
+_ISO = re.compile(r"([0-9]{4})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})(?:[t ].*)?", re.ASCII)
+_FIGURES = re.compile(r"([0-9]{1,2})[-/. ]([0-9]{1,2})[-/. ]([0-9]{4}|[0-9]{2})(?:[t ,].*)?")
 _NAMED = re.compile(
     r"(?:[a-z]+,? )?(?:([0-9]{1,2})(?:st|nd|rd|th|er|o)?\.?(?: de)? ([a-z]{3,12})\.?,?(?: de)?"
     r"|([a-z]{3,12})\.? ([0-9]{1,2})(?:st|nd|rd|th)?,?) ([0-9]{4})(?:[ ,].*)?"

@@ -18,7 +18,7 @@ from timebank import acting, policy
 from timebank.db import Database
 from timebank.entry import Kind
 from timebank.errors import BadInput, Forbidden, TimebankError
-from timebank.imports import board, fields, files, hats, hours, houses, matching, people, planning
+from timebank.imports import board, fields, files, hats, hours, houses, matching, planning
 from timebank.imports.files import File, Row, Stage, Verdict, What
 from timebank.imports.matching import Settings
 from timebank.imports.planning import Planner, Said, Scene
@@ -29,7 +29,7 @@ CHUNK = 1000
 Clock: TypeAlias = Callable[[], Moment]
 
 _PLANNERS: Mapping[What, Callable[[Scene], Planner]] = {
-    What.PEOPLE: people.People,
+    What.PEOPLE: houses.Everybody,
     What.ORGANISATIONS: houses.Houses,
     What.AFFILIATIONS: hats.Hats,
     What.LISTINGS: board.Board,

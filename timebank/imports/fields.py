@@ -35,10 +35,10 @@ def plain(heading: str) -> str:
 
 
 _NUMBER = _field(
-    "number", "n", "no", "nr", "num", "id", "code", "member id", "member number", "member no",
-    "user id", "user code", "registration number", "codigo", "codigo de usuario", "codi d usuari",
-    "numero", "numero de socio", "numero de socia", "matricule", "numero de membre", "socio",
-    "numero socio", "medlemsnummer", "member_uid", "uid",
+    "number", "member number", "member id", "member no", "member_uid", "uid", "user code",
+    "registration number", "code", "n", "no", "nr", "num", "user id", "codigo",
+    "codigo de usuario", "codi d usuari", "numero", "numero de socio", "numero de socia",
+    "matricule", "numero de membre", "socio", "numero socio", "medlemsnummer", "id",
 )  # fmt: skip
 _EMAIL = _field(
     "email", "e mail", "mail", "email address", "e mail address", "correo", "correo electronico",
@@ -115,6 +115,7 @@ FIELDS: dict[What, tuple[Field, ...]] = {
             "affiliation", "entidad", "entitat", "workplace", "employer", "company",
         ),
         _field("role", "job", "job title", "position", "cargo", "carrec", "fonction", "ruolo"),
+        _field("kind", "kind of member", "member type", "account type", "type", "tipo", "tipus"),
         _BALANCE,
     ),
     What.ORGANISATIONS: (
@@ -219,6 +220,10 @@ FIELDS: dict[What, tuple[Field, ...]] = {
 }  # fmt: skip
 
 
+_OF_ORGANISATIONS = frozenset(
+    {"sector", "secteur", "settore", "managers", "account managers", "organisation name",
+     "organization name", "entidad", "entitat"}
+)  # fmt: skip
 ONE_SIDE = ("giver", "giver_number", "destination", "destination_number")
 OTHER_SIDE = ("receiver", "receiver_number", "source", "source_number")
 
@@ -252,6 +257,8 @@ def guess(what: What, headings: Sequence[str]) -> dict[str, int]:
 def likeliest(headings: Sequence[str]) -> What:
     """What the rows most likely are, by their headings."""
 
+    names = {plain(heading) for heading in headings}
+
     def score(what: What) -> tuple[int, int]:
         found = guess(what, headings)
         needed = [field.key for field in FIELDS[what] if field.needed]
@@ -260,6 +267,8 @@ def likeliest(headings: Sequence[str]) -> What:
             missing += 1
         if what is What.LISTINGS and not {"person", "person_number"} & found.keys():
             missing += 1
+        if what is What.ORGANISATIONS and not names & _OF_ORGANISATIONS:
+            missing += 1  # else whoever has a name and a telephone could be one
         return (-missing, len(found))
 
     order = (What.HOURS, What.LISTINGS, What.AFFILIATIONS, What.PEOPLE, What.ORGANISATIONS)

@@ -11,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from timebank.i18n import translations
 from timebank.imports import cells, files
+from timebank.imports.fields import plain
 from timebank.imports.files import Row
 from timebank.imports.people import LONGEST_NAME, People, Remark
+from timebank.imports.planning import Said, Scene
 from timebank.imports.who import Ambiguous, Known
 from timebank.members import MemberKind, Status, buddies
 from timebank.organisations import organisations
@@ -133,6 +135,38 @@ class Houses(People):
             await files.keep_made(conn, self._scene.file, [("sector", id) for id in added.values()])
             found |= added
         return found
+
+
+class Everybody(People):
+    """Plans and writes people, and the organisations among them where a column says so."""
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene)
+        self._houses = Houses(scene)
+
+    async def plan(self, conn: AsyncConnection, rows: Sequence[Row]) -> list[Said]:
+        """What each of the next rows would do."""
+        kind = [plain(self._scene.settings.cell(row, "kind")) in _ORGANISATIONS for row in rows]
+        said: list[Said] = []
+        # One after the other, because each may be known to those that follow.
+        for row, is_house in zip(rows, kind, strict=True):
+            said += await (self._houses.plan if is_house else super().plan)(conn, [row])
+        return said
+
+    async def write(self, conn: AsyncConnection, rows: Sequence[Row]) -> None:
+        """Add them."""
+        houses = [row for row in rows if "managers" in row.says["do"]]
+        await self._houses.write(conn, houses)
+        await super().write(conn, [row for row in rows if row not in houses])
+
+
+_ORGANISATIONS = frozenset(
+    {
+        "organisation", "organization", "organisations", "organizations", "organizacion", "entidad",
+        "organitzacio", "entitat", "organizzazione", "business", "enterprise", "group", "company",
+        "association", "asociacion", "associacio", "empresa",
+    }
+)  # fmt: skip
 
 
 def _here(known: Known) -> bool:
