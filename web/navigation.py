@@ -67,6 +67,7 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
             _("For coordinators"),
             [
                 ("inbox:index", _("Inbox"), coordinates),
+                ("imports:index", _("Bring in a file"), policy.may_import(me)),
             ],
         ),
         (
@@ -76,6 +77,7 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
                 ("agreement:show", _("Our agreement"), True),
                 ("books:show", _("Our books"), True),
                 ("audit:show", _("Who did what"), True),
+                ("exports:index", _("Take everything along"), policy.may_take_everything_out(me)),
                 ("my_data:show", _("My data"), True),
             ],
         ),

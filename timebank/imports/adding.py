@@ -80,7 +80,7 @@ async def newcomers(
 
 async def former(conn: AsyncConnection, scene: Scene, new: Sequence[Mapping[str, Any]]) -> None:
     """Add people who were members once, by name."""
-    await newcomers(conn, scene, list({one["id"]: one for one in new}.values()), status=Status.LEFT)
+    await newcomers(conn, scene, new, status=Status.LEFT)
 
 
 async def learn(conn: AsyncConnection, scene: Scene, known: Mapping[str, UUID]) -> None:

@@ -403,7 +403,24 @@ async def forget(conn: AsyncConnection, file: File) -> None:
         raise WrongState(file.stage, "forget")
 
 
-async def recover(conn: AsyncConnection, *, now: Moment) -> int:
+async def give_back(conn: AsyncConnection, file: File, *, now: Moment) -> None:
+    """Put a file on which work failed back to where the step began, if it is still there."""
+    back = _BACK_TO[file.stage]
+    stopped = {"reason": "interrupted", "facts": {}}
+    values = {"outcome": stopped} if file.stage in (Stage.READING, Stage.CHECKING) else {}
+    await conn.execute(
+        update(incoming)
+        .where(
+            incoming.c.community_id == file.community_id,
+            incoming.c.id == file.id,
+            incoming.c.stage == file.stage.value,
+            incoming.c.turn == file.turn,
+        )
+        .values(stage=back.value, touched_at=now.at, turn=incoming.c.turn + 1, **values)
+    )
+
+
+async def recover(conn: AsyncConnection, *, now: Moment, quiet_for: timedelta = STALE_AFTER) -> int:
     """Put files that nobody works on any more back to where the step began; how many.
 
     Of all communities. What was under way was one transaction or left nothing that counts.
@@ -416,7 +433,7 @@ async def recover(conn: AsyncConnection, *, now: Moment) -> int:
             values["outcome"] = {"reason": "interrupted", "facts": {}}
         put = await conn.execute(
             update(incoming)
-            .where(incoming.c.stage == stage.value, incoming.c.touched_at < now.at - STALE_AFTER)
+            .where(incoming.c.stage == stage.value, incoming.c.touched_at <= now.at - quiet_for)
             .values(**values)
         )
         found += put.rowcount

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -75,7 +75,6 @@ class _Draft:
     category: UUID | None
     facts: dict[str, Any]
     remarks: tuple[tuple[str, dict[str, Any]], ...]
-    adds: tuple[Mapping[str, str], ...]
     category_name: str
 
     def parts(self) -> list[tuple[UUID, str, int]]:
@@ -94,6 +93,9 @@ class Hours:
         self._seen: dict[UUID, tuple[int, tuple[Any, ...]]] = {}  # ids of this file: row, content
         self._categories: dict[str, UUID] | None = None
         self._old_categories: set[UUID] = set()
+        self._told_categories: set[UUID] = set()
+        self._former: dict[UUID, Mapping[str, str]] = {}  # whom rows name who are not here
+        self._needed: dict[UUID, Mapping[str, str]] = {}  # those of them that hours are brought for
 
     # ── Planning ─────────────────────────────────────────────────────────────────────────────────
 
@@ -115,14 +117,10 @@ class Hours:
         minutes = cells.minutes(settings.cell(row, "time"), settings.unit)
         day = cells.past_day(settings.cell(row, "day"), settings.order, today=scene.today)
         note = cells.text(settings.cell(row, "note"), LONGEST_NOTE, lines=True)
-        adds: list[Mapping[str, str]] = []
-        kind, giver, receiver, remarks = self._who_and_what(row, adds)
+        kind, giver, receiver, remarks = self._who_and_what(row)
         if giver.id == receiver.id:
             raise Mistake("same_person", name=giver.name)
-        category, category_name, new = self._category(row)
-        if new:
-            remarks = (*remarks, ("category_new", {"name": category_name}))
-        remarks = (*remarks, *(("adds_former", {"name": one["name"]}) for one in adds))
+        category, category_name = self._category(row)
         own_id = cells.text(settings.cell(row, "id"), 200)
         content = [
             day.isoformat(), str(giver.id), str(receiver.id), minutes.count, kind.value,
@@ -149,7 +147,6 @@ class Hours:
                 "category": category_name,
             },
             remarks,
-            tuple(adds),
             category_name,
         )
 
@@ -159,7 +156,7 @@ class Hours:
         return not {"giver", "giver_number"} & columns.keys()
 
     def _who_and_what(
-        self, row: Row, adds: list[Mapping[str, str]]
+        self, row: Row
     ) -> tuple[Kind, Known, Known, tuple[tuple[str, dict[str, Any]], ...]]:
         """The kind, who gave and who received.
 
@@ -170,11 +167,11 @@ class Hours:
         kind = _KINDS.get(plain(word))
         remarks = (("kind_unknown", {"text": word[:40]}),) if word and kind is None else ()
         if not self._by_flow():
-            giver = self._somebody(row, "giver", adds)
-            receiver = self._somebody(row, "receiver", adds)
+            giver = self._somebody(row, "giver")
+            receiver = self._somebody(row, "receiver")
             return kind or Kind.HELP, giver, receiver, remarks
-        source = self._somebody(row, "source", adds)
-        destination = self._somebody(row, "destination", adds)
+        source = self._somebody(row, "source")
+        destination = self._somebody(row, "destination")
         if kind is None:
             commons = self._scene.place.commons_id
             gifts = {source.id: Kind.GRANT, destination.id: Kind.DONATION}
@@ -183,7 +180,7 @@ class Hours:
             return kind, source, destination, remarks
         return kind, destination, source, remarks
 
-    def _somebody(self, row: Row, key: str, adds: list[Mapping[str, str]]) -> Known:
+    def _somebody(self, row: Row, key: str) -> Known:
         scene, who = self._scene, self._scene.who
         name = cells.text(scene.settings.cell(row, key), 120)
         number = cells.text(scene.settings.cell(row, f"{key}_number"), 60)
@@ -206,12 +203,12 @@ class Hours:
                 "number_of_another", number=strange.number, name=strange.known.name
             ) from None
         if known is None:
-            return self._former(name, number, adds)
+            return self._once(name, number)
         if not known.has_account:
             raise Mistake("not_welcomed", name=known.name)
         return known
 
-    def _former(self, name: str, number: str, adds: list[Mapping[str, str]]) -> Known:
+    def _once(self, name: str, number: str) -> Known:
         """Somebody who is not here: a former member, if that is wanted."""
         scene = self._scene
         if not scene.settings.add_people:
@@ -226,20 +223,20 @@ class Hours:
         id = scene.who.fresh_id("former", name, number)
         former = Known(id, name, MemberKind.PERSON, Status.LEFT, None)
         scene.who.add(former, number)
-        adds.append({"id": str(id), "name": name, "number": number})
+        self._former[id] = {"id": str(id), "name": name, "number": number}
         return former
 
-    def _category(self, row: Row) -> tuple[UUID | None, str, bool]:
+    def _category(self, row: Row) -> tuple[UUID | None, str]:
         """The category of that name; one that is new is kept, and not offered for new hours."""
         name = cells.text(self._scene.settings.cell(row, "category"), LONGEST_CATEGORY)
         if not name:
-            return None, "", False
+            return None, ""
         assert self._categories is not None
         key = plain(name) or name
         known = self._categories.get(key)
         if known is None:
             known = self._categories[key] = uuid5(self._scene.place.id, f"category\n{key}")
-        return known, name, known not in self._old_categories
+        return known, name
 
     async def _know_categories(self, conn: AsyncConnection) -> None:
         if self._categories is not None:
@@ -285,25 +282,35 @@ class Hours:
             "note": draft.note,
             "category": str(draft.category) if draft.category else None,
             "category_name": draft.category_name,
-            "adds": [dict(one) for one in draft.adds],
         }
         return Said(
             draft.row.number,
             Verdict.NEW,
             "gift_new" if draft.kind.is_gift else "hours_new",
             draft.facts,
-            draft.remarks,
+            (*draft.remarks, *self._adds(draft)),
             draft.day,
             do,
         )
+
+    def _adds(self, draft: _Draft) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Whom and what a row is the first to add."""
+        for id in (draft.giver, draft.receiver):
+            if id in self._former and id not in self._needed:
+                self._needed[id] = self._former[id]
+                yield "adds_former", {"name": self._former[id]["name"]}
+        known = self._old_categories | self._told_categories
+        if draft.category is not None and draft.category not in known:
+            self._told_categories.add(draft.category)
+            yield "category_new", {"name": draft.category_name}
 
     # ── Writing ──────────────────────────────────────────────────────────────────────────────────
 
     async def write(self, conn: AsyncConnection, rows: Sequence[Row]) -> None:
         """Post these rows; whoever and whatever category they add comes first."""
-        await self._know_categories(conn)
         todo = [(row.number, row.says["do"]) for row in rows]
-        await adding.former(conn, self._scene, [one for _, do in todo for one in do["adds"]])
+        await adding.former(conn, self._scene, list(self._needed.values()))
+        self._needed = {}
         await self._add_categories(conn, [do for _, do in todo])
         await post(conn, self._scene, todo)
 
