@@ -20,8 +20,8 @@ Facts = Mapping[str, Any]
 
 def refusal(outcome: Facts, _: Gettext) -> str:
     """Why a file is refused, or why work on it ended without a result."""
-    said = _refusals(_)[outcome["reason"]]
-    return said % outcome.get("facts", {})
+    facts: Facts = outcome.get("facts", {})
+    return _refusals(_)[outcome["reason"]] % dict(facts)
 
 
 def told(row: Row, language: str, _: Gettext) -> list[str]:

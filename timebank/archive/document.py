@@ -39,12 +39,12 @@ def _list(described: dict[str, str]) -> str:
 
 
 def _table(table: Table, what: str) -> str:
-    rows = "\n".join(_row(table, column) for column in schema.columns(table))
+    rows = "\n".join(_row(column) for column in schema.columns(table))
     head = f"### {table.name}\n\n{what[:1].upper()}{what[1:]}.\n"
     return f"{head}\n| column | holds |\n| --- | --- |\n{rows}\n"
 
 
-def _row(table: Table, column: Column[object]) -> str:
+def _row(column: Column[object]) -> str:
     words = schema.kind(column)
     if column.nullable:
         words += ", or null"

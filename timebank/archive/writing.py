@@ -48,6 +48,9 @@ class _Growing:
     def flush(self) -> None:
         """There is nothing to wait for."""
 
+    def close(self) -> None:
+        """Nor to close."""
+
     def take(self) -> bytes:
         """All that was written since the last time."""
         found, self._pieces = b"".join(self._pieces), []

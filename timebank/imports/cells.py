@@ -23,7 +23,7 @@ _NAMED = re.compile(
     r"(?:[a-z]+,? )?(?:([0-9]{1,2})(?:st|nd|rd|th|er|o)?\.?(?: de)? ([a-z]{3,12})\.?,?(?: de)?"
     r"|([a-z]{3,12})\.? ([0-9]{1,2})(?:st|nd|rd|th)?,?) ([0-9]{4})(?:[ ,].*)?"
 )
-_CLOCK = re.compile(r"(-?)([0-9]{1,5}):([0-9]{2})(?::([0-9]{2}))?")
+_CLOCK = re.compile(r"(-?)([0-9]{1,5}):([0-9]{2})(?::([0-9]{2}))?(?: ?([AaPp])[Mm])?")
 _NUMBER = re.compile(r"(-?)([0-9]{1,9})(?:[.,]([0-9]{1,18}))?")
 _MARKED = re.compile(r"'[=+\-@\t\r]")
 
@@ -135,7 +135,10 @@ def signed(cell: str, unit: Unit) -> Minutes:
     if found := _CLOCK.fullmatch(tidy):
         if int(found[3]) > 59 or int(found[4] or 0) > 59:
             raise BadCell("not_minutes", cell[:40])
-        seconds = int(found[2]) * 3600 + int(found[3]) * 60 + int(found[4] or 0)
+        hours = int(found[2])
+        if found[5]:  # an amount of time that a spreadsheet took for a time of day
+            hours = hours % 12 + 12 * (found[5] in "Pp")
+        seconds = hours * 3600 + int(found[3]) * 60 + int(found[4] or 0)
         return _bounded(sign * _rounded(seconds, 60), cell)
     if found := _NUMBER.fullmatch(tidy):
         digits = found[3] or ""

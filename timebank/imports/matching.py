@@ -88,6 +88,7 @@ class Guess:
 def headings(first: Sequence[Row]) -> dict[str, Any]:
     """Where the headings are among the first rows: the row that has most words we know.
 
+    Else the first row, if it looks like headings: words, each another, and no figures. It tells
     {"headings": the cells, "heading_row": its number, or 0 where there seem to be none}.
     """
     known = {word for fields in FIELDS.values() for field in fields for word in field.words}
@@ -96,13 +97,23 @@ def headings(first: Sequence[Row]) -> dict[str, Any]:
         count = sum(1 for cell in row.cells if plain(cell) in known)
         if count > most:
             best, most = row, count
-    if best is None or most < min(2, len(best.cells)):
+    if (best is None or most < min(2, len(best.cells))) and first:
+        best = first[0] if _like_headings(first[0]) else None
+    if best is None:
         return {"headings": [], "heading_row": 0, "width": _width(first)}
     return {
         "headings": list(best.cells),
         "heading_row": best.number,
         "width": max(_width(first), len(best.cells)),
     }
+
+
+def _like_headings(row: Row) -> bool:
+    words = [plain(cell) for cell in row.cells]
+    distinct = all(words) and len(set(words)) == len(words) > 1
+    return distinct and not any(
+        character.isdigit() or character == "@" for word in row.cells for character in word
+    )
 
 
 def _width(first: Sequence[Row]) -> int:

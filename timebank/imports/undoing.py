@@ -276,15 +276,17 @@ def _not_of(table: Table, file: File) -> list[Any]:
     """What leaves out the rows that this file made."""
     if table.name in ("affiliation", "listing", "buddy"):
         return [table.c.id.not_in(_made(file, table.name))]
-    if table.name == "part":
-        ours, all_of_them = batches.batch_entries, entries.entries
+    if table.name == "part":  # entries of this file, and whatever was undone
+        ours, every = batches.batch_entries, entries.entries
         own = select(ours.c.entry_id).where(
             ours.c.community_id == file.community_id, ours.c.batch_id == file.batch_id
         )
-        back = select(all_of_them.c.id).where(
-            all_of_them.c.community_id == file.community_id, all_of_them.c.reverses_id.in_(own)
+        undone = select(every.c.id).where(
+            every.c.community_id == file.community_id,
+            every.c.id == table.c.entry_id,
+            (every.c.state == State.REVERSED.value) | every.c.reverses_id.is_not(None),
         )
-        return [table.c.entry_id.not_in(own), table.c.entry_id.not_in(back)]
+        return [table.c.entry_id.not_in(own), ~undone.exists()]
     return []
 
 
