@@ -64,6 +64,9 @@ def _paths(world: World) -> dict[str, str]:
             "{token}": world.things["links"].get(name.split(":")[0], "none"),
             "{id}": entry["posted"] if name == "entries:ask_undo" else entry["waiting"],
         }
+        if name.startswith("imports:"):
+            file = "done" if name == "imports:ask_undo" else "checked"
+            things["{id}"] = world.things["imports"][file]
         if name.startswith("members:"):
             things["{id}"] = world.things["members"]["other"]
         path = pattern

@@ -33,6 +33,7 @@ from timebank.communities import Community
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
 from timebank.entry import Kind, NewEntry, Share
+from timebank.imports import checking, files, matching, running
 from timebank.members import Member, MemberKind, Role, Status
 from timebank.moment import Moment
 from timebank.posting import Approve
@@ -68,6 +69,9 @@ FORM = {
     "minutes": "1:00",
     "day": "2026-05-04",
     "other": "ALPHA Receiver",
+    "what": "people",
+    "column-name": "0",
+    "format": "csv",
 }
 
 
@@ -218,9 +222,34 @@ async def _things(
             "commons": str(alpha.commons_id),
             "elsewhere": str(who["faraway"]),
         },
+        "imports": {
+            "checked": await _file(db, alpha, who["coordinator"], "ALPHA Newcomer"),
+            "done": await _file(db, alpha, who["coordinator"], "ALPHA Arrived", bring=True),
+            "elsewhere": await _file(db, beta, who["stranger"], "BETA Newcomer"),
+        },
         "invitations": {"member's": invited, "elsewhere": invited_there},
         "buddies": {"member's": str(row), "elsewhere": str(foreign_row)},
     }
+
+
+async def _file(db: Database, place: Community, by: UUID, name: str, *, bring: bool = False) -> str:
+    """The id of a file with one new person in it, that is checked, or brought in too."""
+    async with db.write(place.id) as conn:
+        file = await files.begin(conn, place.id, f"{name}.csv", bytes(32), by=by, now=NOW)
+        await files.keep_rows(conn, file, [files.Row(1, ["name"]), files.Row(2, [name])])
+        found = {"headings": ["name"], "heading_row": 1, "width": 1}
+        stage = files.Stage.MATCHING
+        await files.move(conn, file, [file.stage], stage, now=NOW, rows=2, found=found)
+        chosen = matching.Settings({"name": 0}, first=2)
+        file = await checking.begin(
+            conn, place.id, file.id, files.What.PEOPLE, chosen, by=by, now=NOW
+        )
+    await checking.check(db, file, by=by, clock=lambda: NOW)
+    if bring:
+        async with db.write(place.id) as conn:
+            file = await running.begin(conn, place.id, file.id, leave_out=False, by=by, now=NOW)
+        await running.run(db, file, by=by, clock=lambda: NOW)
+    return str(file.id)
 
 
 async def _entry(
