@@ -45,7 +45,7 @@ def _readable(facts: Facts, language: str) -> dict[str, Any]:
             found[key] = format_minutes(Minutes(found[key]))
     for key in ("day", "since", "until"):
         if found.get(key):
-            found[key] = format_day(date.fromisoformat(found[key]), language)
+            found[key] = format_day(date.fromisoformat(found[key]), language, "short")
     return found
 
 

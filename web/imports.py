@@ -328,12 +328,15 @@ class _Column(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """A field of the form: its key, its words, the column suggested, and whether it is needed."""
+    """A field of the form: its name there, its words, the column suggested.
 
-    key: str
+    `likely`: it is in the file, or it has to be; the others stand folded below.
+    """
+
+    field: str
     words: str
     suggested: str
-    needed: bool
+    likely: bool
 
 
 async def _matching_page(
@@ -362,7 +365,7 @@ async def _matching_page(
         guess=guess,
         kinds=[(kind, what_label(kind, _)) for kind in What],
         columns=_columns(file, first),
-        asked=_asked(guess, _),
+        asked=_asked(guess, form, _),
         units=[(unit.value, words) for unit, words in _unit_words(_).items()],
         orders=[(order.value, words) for order, words in _order_words(_).items()],
         read_as=_read_as(file, _),
@@ -410,16 +413,16 @@ def _short(text: str) -> str:
     return f"“{text[:24]}…”" if len(text) > 25 else f"“{text}”" if text else ""
 
 
-def _asked(guess: Guess, _: Any) -> list[_Asked]:
-    return [
-        _Asked(
-            field.key,
-            field_label(guess.what, field.key, _),
-            str(guess.settings.columns.get(field.key, "")),
-            field.needed,
-        )
-        for field in fields_of(guess.what).values()
-    ]
+def _asked(guess: Guess, form: Form, _: Any) -> list[_Asked]:
+    columns = guess.settings.columns
+    missing = checking.missing(guess.what, columns)
+    found = []
+    for field in fields_of(guess.what).values():
+        name = f"column-{field.key}"
+        likely = field.needed or field.key in columns or field.key in missing or form.raw(name)
+        words = field_label(guess.what, field.key, _)
+        found.append(_Asked(name, words, str(columns.get(field.key, "")), bool(likely)))
+    return found
 
 
 def _chosen(form: Form, file: File, what: What) -> Settings:
