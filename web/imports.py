@@ -41,13 +41,13 @@ from web.pages import (
     gettext,
     here,
     language,
-    ngettext,
     now,
     page,
     path_id,
     read,
     see_other,
     settings,
+    words,
     write,
 )
 
@@ -530,16 +530,16 @@ def _of_minutes(file: File) -> dict[str, Minutes]:
 
 def _button(request: Request, file: File) -> str:
     """What bringing it in does, and how much."""
-    many = ngettext(request)
+    many = words(request)
     outcome = file.outcome
     if file.what is What.HOURS:
-        said = many(
+        said = many.ngettext(
             "Bring in one entry, %(minutes)s",
             "Bring in %(count)d entries, %(minutes)s",
             outcome["new"],
         )
     else:
-        said = many("Bring in one row", "Bring in %(count)d rows", outcome["new"])
+        said = many.ngettext("Bring in one row", "Bring in %(count)d rows", outcome["new"])
     minutes = format_minutes(Minutes(outcome["minutes"]))
     return said % {"count": outcome["new"], "minutes": minutes}
 
