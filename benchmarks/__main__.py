@@ -27,6 +27,7 @@ NAMES = (
     "reading",
     "verifying",
     "importing",
+    "bringing_in",
     "http",
 )
 """The benchmarks, each a file of its own here with a function `rows`; in the order of the page."""

@@ -26,6 +26,7 @@ from timebank import audit, communities, members, policy, statements
 from timebank.entries import entries, parts, steps
 from timebank.entry import OPEN
 from timebank.errors import EntriesWaiting, Forbidden, WrongState
+from timebank.imports.files import incoming, numbers
 from timebank.members import Member, Role, Status, buddies
 from timebank.moment import Moment
 from timebank.outbox import outbox
@@ -39,6 +40,8 @@ statement.csv    every line of your statement; minutes, and days as year-month-d
 entries.json     the entries you stand in or wrote down
 steps.json       what you said about entries
 buddies.json     who may record for you, and for whom you may
+numbers.json     what programs that your community used before called you
+files.json       the files that you brought in
 audit.json       what you did, and what was done to you
 """
 
@@ -63,6 +66,22 @@ async def archive(conn: AsyncConnection, community: UUID, member: UUID, *, now: 
                 select(buddies).where(
                     buddies.c.community_id == community,
                     or_(buddies.c.member_id == member, buddies.c.buddy_id == member),
+                ),
+            )
+        ),
+        "numbers.json": _json(
+            await _rows(
+                conn,
+                select(numbers).where(
+                    numbers.c.community_id == community, numbers.c.member_id == member
+                ),
+            )
+        ),
+        "files.json": _json(
+            await _rows(
+                conn,
+                select(incoming.c.id, incoming.c.name, incoming.c.made_at, incoming.c.stage).where(
+                    incoming.c.community_id == community, incoming.c.made_by == member
                 ),
             )
         ),
@@ -158,6 +177,9 @@ async def _erase_words(conn: AsyncConnection, community: UUID, member: UUID) -> 
             buddies.c.community_id == community,
             or_(buddies.c.member_id == member, buddies.c.buddy_id == member),
         )
+    )
+    await conn.execute(
+        delete(numbers).where(numbers.c.community_id == community, numbers.c.member_id == member)
     )
 
 

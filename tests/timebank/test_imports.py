@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import re
+import zipfile
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,7 +31,16 @@ from tests.timebank.importing import (
     undo,
 )
 from tests.timebank.scenes import MillRoad, helped, mill_road
-from timebank import affiliations, audit, books, communities, listings, members, statements
+from timebank import (
+    affiliations,
+    audit,
+    books,
+    communities,
+    listings,
+    members,
+    my_data,
+    statements,
+)
 from timebank.db import EVERYWHERE, Database
 from timebank.errors import BadInput, Forbidden, WrongState
 from timebank.imports import files, running
@@ -402,6 +414,19 @@ async def test_two_who_bring_the_same_file_in_at_once_bring_it_in_once(road: Mil
     twice = await asyncio.gather(*(checked(road, PEOPLE) for _ in range(2)))
     assert all(one.outcome["new"] == 0 for one in twice)
     assert await road.balance((await member(road, "Zoë Ñandú")).id) == 90
+
+
+async def test_a_number_of_another_program_is_in_my_data_and_goes_with_me(road: MillRoad) -> None:
+    await bring(road, PEOPLE)
+    omar = await member(road, "Omar Haddad")
+    async with road.db.read(road.id) as conn:
+        archive = await my_data.archive(conn, road.id, omar.id, now=clock())
+    with zipfile.ZipFile(io.BytesIO(archive)) as mine:
+        assert json.loads(mine.read("numbers.json"))[0]["number"] == "18"
+    async with road.db.write(EVERYWHERE) as conn:
+        await my_data.close(conn, road.id, omar.id, by=road.carla.id, now=clock())
+        kept = await conn.execute(select(files.numbers.c.number))
+        assert sorted(row.number for row in kept) == ["17", "19"]
 
 
 async def test_columns_are_remembered_for_the_same_headings(road: MillRoad) -> None:

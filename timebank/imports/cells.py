@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ledger import Minutes, NotMinutes
@@ -64,9 +65,14 @@ def unmarked(cell: str) -> str:
 def text(cell: str, limit: int, *, lines: bool = False) -> str:
     """Ordinary text of at most `limit` characters."""
     try:
-        return clean(cell if lines else " ".join(cell.split()), limit, lines=lines)
+        return _cleaned(cell if lines else " ".join(cell.split()), limit, lines)
     except NotText as fault:
         raise BadCell(fault.fault.value, cell[:40], limit) from None
+
+
+@lru_cache(20_000)  # a file says the same names over and over
+def _cleaned(cell: str, limit: int, lines: bool) -> str:
+    return clean(cell, limit, lines=lines)
 
 
 def day(cell: str, order: Order, *, today: date) -> date:

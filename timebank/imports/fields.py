@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from timebank.imports.files import What
 from timebank.text import fold
@@ -29,6 +30,7 @@ def _field(key: str, *words: str, needed: bool = False) -> Field:
     return Field(key, tuple(plain(word) for word in (key.replace("_", " "), *words)), needed)
 
 
+@lru_cache(20_000)
 def plain(heading: str) -> str:
     """A heading for comparing: folded, with single spaces instead of signs."""
     return re.sub(r"[^a-z0-9]+", " ", fold(heading)).strip()

@@ -7,6 +7,7 @@ known to the rows after it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -18,7 +19,7 @@ from timebank.imports.fields import plain
 from timebank.imports.files import numbers
 from timebank.members import MemberKind, Status, members
 from timebank.people import people
-from timebank.text import fold
+from timebank.text import fold as folded
 
 # What programs write where an account is the bank's own. The community's name means it too.
 _COMMONS = frozenset(
@@ -46,6 +47,9 @@ class Known:
     status: Status
     email: str | None
     has_account: bool = True
+
+
+fold = lru_cache(20_000)(folded)  # a file says the same names over and over
 
 
 class Ambiguous(Exception):
