@@ -227,6 +227,10 @@ def _plain(_: Gettext) -> dict[str, str]:
         "category_new": _(
             "The category “%(name)s” is kept with these hours, and not offered for new ones."
         ),
+        "no_category": _(
+            "There is no category “%(name)s” here, so it goes without. Add the category first if "
+            "you want to keep it."
+        ),
         "is_over": _("It ended on %(day)s, so it is not shown."),
     }
 

@@ -347,12 +347,15 @@ async def test_affiliations_and_listings_find_their_people(road: MillRoad) -> No
     assert (await reasons(road, again))[:2] == ["hat_there", "hat_there"]
     board = a_csv(
         "type,member,title,description,created,category",
-        "Oferta,Ana Lima,Bread,Every Friday,2024-05-03,Garden",
+        "Oferta,Ana Lima,Bread,Every Friday,2024-05-03,Kneading",
         "need,Bert Okoro,A ladder,,,",
         "neither,Bert Okoro,A ladder,,,",
         "offer,Ana Lima,bread,again,,",
     )
-    file = await bring(road, board)
+    file = await checked(road, board)
+    remarks = [row.says.get("remarks", []) for row in await rows(road, file)]
+    assert [key for said in remarks for key, _ in said] == ["no_category"]
+    file = await run(road, file)
     async with road.db.read(road.id) as conn:
         found = list(await conn.execute(select(listings.listings)))
     assert {(row.kind, row.title, row.member_id) for row in found} == {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -24,7 +24,7 @@ from timebank.text import fold
 LASTS = timedelta(days=92)
 """How long a listing is shown that does not say until when."""
 
-LONGEST_TITLE, LONGEST_WORDS, LONGEST_AREA = 120, 4_000, 100
+LONGEST_TITLE, LONGEST_WORDS, LONGEST_AREA, LONGEST_CATEGORY = 120, 4_000, 100, 60
 
 _KINDS = {
     **dict.fromkeys(
@@ -125,8 +125,17 @@ class Board:
             "written": written.isoformat() if written else None,
             "until": until.isoformat(),
         }
-        remarks = (("is_over", {"day": until.isoformat()}),) if until < today else ()
+        remarks = tuple(self._remarks(row, do["category"], until))
         return Said(row.number, Verdict.NEW, "listing_new", shown, remarks, None, do)
+
+    def _remarks(
+        self, row: Row, category: str | None, until: date
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        named = cells.text(self._scene.settings.cell(row, "category"), LONGEST_CATEGORY)
+        if named and category is None:
+            yield "no_category", {"name": named}
+        if until < self._scene.today:
+            yield "is_over", {"day": until.isoformat()}
 
     def _owner(self, row: Row) -> Known:
         settings = self._scene.settings
