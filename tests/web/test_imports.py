@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from tests.timebank.importing import a_csv
+from tests.web.test_queries import MOST, counted
 from tests.web.town import Town
 from timebank.entry import Kind
 from timebank.imports.files import What
@@ -96,6 +97,26 @@ async def test_from_a_list_of_another_program_to_members_and_back(town: Town) ->
     await town.app.state.jobs.settled()
     assert "Brought in, and undone" in (await town.get("Carla", page)).text
     assert "Zoë Ñandú" not in (await town.get("Ana", "members/", q="zoe")).text
+
+
+async def test_pages_of_a_file_ask_as_often_with_many_rows_as_with_few(town: Town) -> None:
+    asked = []
+    for count in (3, 600):
+        rows = [f"Neighbour {number},n{count}-{number}@example.org" for number in range(count)]
+        page = where(await upload(town, "Carla", a_csv("Name,E-mail", *rows)))
+        sent = []
+        for rest in ("", "?rows=new", "/undo"):
+            if rest == "?rows=new":
+                await check(town, "Carla", page, "people")
+            elif rest == "/undo":
+                await run(town, "Carla", page)
+            await town.get("Carla", page + rest)
+            with counted(town.db) as statements:
+                assert (await town.get("Carla", page + rest)).status_code == 200
+            sent.append(len(statements))
+        asked.append(sent)
+    assert asked[0] == asked[1]
+    assert max(asked[0]) <= MOST
 
 
 async def test_hours_wait_for_a_steward_and_their_entries_say_where_they_came_from(

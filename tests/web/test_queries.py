@@ -32,6 +32,8 @@ PAGES = (
     ("Ana", "members/"),
     ("Ana", "books"),
     ("Stella", "audit"),
+    ("Carla", "imports/"),
+    ("Stella", "exports/"),
 )
 CHUNK = 2_000
 MOST = 25

@@ -19,6 +19,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ForeignKeyConstraint,
+    Select,
     Table,
     and_,
     bindparam,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    union,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -81,19 +83,20 @@ async def prospect(conn: AsyncConnection, file: File) -> Prospect:
         )
     ).one()
     added = await files.made_by(conn, file, "member")
-    busy = await _busy(conn, file, added)
-    names = await conn.execute(
+    busy = union(*_traces(file)).subquery()
+    names = await conn.scalars(
         select(members.c.name)
-        .where(members.c.community_id == file.community_id, members.c.id.in_(busy))
-        .order_by(members.c.name_key)
+        .where(members.c.community_id == file.community_id, members.c.id.in_(select(busy)))
+        .order_by(members.c.name_key, members.c.id)
     )
+    staying = tuple(names.all())
     return Prospect(
         count,
         minutes or Minutes(0),
-        len(added) - len(busy),
-        tuple(row.name for row in names),
+        len(added) - len(staying),
+        staying,
         len(await files.made_by(conn, file, "affiliation")),
-        len(await files.made_by(conn, file, "listing")),
+        await conn.scalar(select(func.count()).select_from(listings).where(*_hanging(file))) or 0,
     )
 
 
@@ -152,7 +155,7 @@ async def _undo(
     now = clock()
     await store.lock(conn, file.community_id)  # nobody posts with those who are to be forgotten
     added = await files.made_by(conn, file, "member")
-    busy = await _busy(conn, file, added)
+    busy = await _busy(conn, file)
     undone = await _take_hours_back(conn, db, file, reason, by, now, clock, progress)
     await _end_affiliations(conn, file)
     await _take_listings_down(conn, file, now)
@@ -215,30 +218,26 @@ async def _take_hours_back(
 # ── What else happened ───────────────────────────────────────────────────────────────────────────
 
 
-async def _busy(conn: AsyncConnection, file: File, added: Sequence[UUID]) -> set[UUID]:
-    """Those among the added members to whom something happened besides this file."""
-    busy: set[UUID] = set()
-    for start in range(0, len(added), CHUNK):
-        some = added[start : start + CHUNK]
-        for query in _traces(file, some):
-            busy |= {row[0] for row in await conn.execute(query)}
-    return busy
+async def _busy(conn: AsyncConnection, file: File) -> set[UUID]:
+    """Those among the members it added to whom something happened besides this file."""
+    return set((await conn.scalars(union(*_traces(file)))).all())
 
 
-def _traces(file: File, ids: Sequence[UUID]) -> Iterator[Any]:
+def _traces(file: File) -> Iterator[Select[Any]]:
     """Queries for members with traces in other tables, in the audit, or in their own row."""
+    added = _made(file, "member")
     for table in metadata.sorted_tables:
         if table.name in _NO_TRACES:
             continue
         for column in _refers_to_members(table):
-            query = select(column).where(table.c.community_id == file.community_id, column.in_(ids))
-            yield query.where(*_not_of(table, file)).distinct()
+            query = select(column).where(table.c.community_id == file.community_id)
+            yield query.where(column.in_(added), *_not_of(table, file))
     acts = audit.audit
     for column in (acts.c.actor_id, acts.c.subject_id):
-        yield select(column).where(acts.c.community_id == file.community_id, column.in_(ids))
+        yield select(column).where(acts.c.community_id == file.community_id, column.in_(added))
     yield select(members.c.id).where(
         members.c.community_id == file.community_id,
-        members.c.id.in_(ids),
+        members.c.id.in_(added),
         or_(
             members.c.role != Role.MEMBER.value,
             members.c.status.not_in([Status.ACTIVE.value, Status.LEFT.value]),
@@ -313,44 +312,39 @@ def _in_batch(file: File) -> Any:
 
 
 async def _end_affiliations(conn: AsyncConnection, file: File) -> None:
-    ids = await files.made_by(conn, file, "affiliation")
-    for start in range(0, len(ids), CHUNK):
-        await conn.execute(
-            update(affiliations)
-            .where(
-                affiliations.c.community_id == file.community_id,
-                affiliations.c.id.in_(ids[start : start + CHUNK]),
-            )
-            .values(until=affiliations.c.since)
+    await conn.execute(
+        update(affiliations)
+        .where(
+            affiliations.c.community_id == file.community_id,
+            affiliations.c.id.in_(_made(file, "affiliation")),
         )
+        .values(until=affiliations.c.since)
+    )
 
 
 async def _take_listings_down(conn: AsyncConnection, file: File, now: Moment) -> None:
-    ids = await files.made_by(conn, file, "listing")
-    for start in range(0, len(ids), CHUNK):
-        await conn.execute(
-            update(listings)
-            .where(
-                listings.c.community_id == file.community_id,
-                listings.c.id.in_(ids[start : start + CHUNK]),
-                listings.c.closed_at.is_(None),
-            )
-            .values(closed_at=now.at)
-        )
+    await conn.execute(update(listings).where(*_hanging(file)).values(closed_at=now.at))
+
+
+def _hanging(file: File) -> list[Any]:
+    """The listings of this file that are on the board."""
+    return [
+        listings.c.community_id == file.community_id,
+        listings.c.id.in_(_made(file, "listing")),
+        listings.c.closed_at.is_(None),
+    ]
 
 
 async def _end_buddies(conn: AsyncConnection, file: File, now: Moment) -> None:
-    ids = await files.made_by(conn, file, "buddy")
-    for start in range(0, len(ids), CHUNK):
-        await conn.execute(
-            update(buddies)
-            .where(
-                buddies.c.community_id == file.community_id,
-                buddies.c.id.in_(ids[start : start + CHUNK]),
-                buddies.c.until.is_(None),
-            )
-            .values(until=now.at)
+    await conn.execute(
+        update(buddies)
+        .where(
+            buddies.c.community_id == file.community_id,
+            buddies.c.id.in_(_made(file, "buddy")),
+            buddies.c.until.is_(None),
         )
+        .values(until=now.at)
+    )
 
 
 async def _forget(conn: AsyncConnection, file: File, gone: Sequence[UUID], now: Moment) -> None:
