@@ -223,32 +223,40 @@ async def _things(
             "elsewhere": str(who["faraway"]),
         },
         "imports": {
-            "checked": await _file(db, alpha, who["coordinator"], "ALPHA Newcomer"),
-            "done": await _file(db, alpha, who["coordinator"], "ALPHA Arrived", bring=True),
-            "elsewhere": await _file(db, beta, who["stranger"], "BETA Newcomer"),
+            "checked": await a_file(db, alpha, who["coordinator"], "ALPHA Newcomer"),
+            "done": await a_file(db, alpha, who["coordinator"], "ALPHA Arrived", bring=True),
+            "elsewhere": await a_file(db, beta, who["stranger"], "BETA Newcomer"),
         },
         "invitations": {"member's": invited, "elsewhere": invited_there},
         "buddies": {"member's": str(row), "elsewhere": str(foreign_row)},
     }
 
 
-async def _file(db: Database, place: Community, by: UUID, name: str, *, bring: bool = False) -> str:
+async def a_file(
+    db: Database,
+    place: Community,
+    by: UUID,
+    name: str,
+    *,
+    bring: bool = False,
+    now: Moment = NOW,
+) -> str:
     """The id of a file with one new person in it, that is checked, or brought in too."""
     async with db.write(place.id) as conn:
-        file = await files.begin(conn, place.id, f"{name}.csv", bytes(32), by=by, now=NOW)
+        file = await files.begin(conn, place.id, f"{name}.csv", bytes(32), by=by, now=now)
         await files.keep_rows(conn, file, [files.Row(1, ["name"]), files.Row(2, [name])])
         found = {"headings": ["name"], "heading_row": 1, "width": 1}
         stage = files.Stage.MATCHING
-        await files.move(conn, file, [file.stage], stage, now=NOW, rows=2, found=found)
+        await files.move(conn, file, [file.stage], stage, now=now, rows=2, found=found)
         chosen = matching.Settings({"name": 0}, first=2)
         file = await checking.begin(
-            conn, place.id, file.id, files.What.PEOPLE, chosen, by=by, now=NOW
+            conn, place.id, file.id, files.What.PEOPLE, chosen, by=by, now=now
         )
-    await checking.check(db, file, by=by, clock=lambda: NOW)
+    await checking.check(db, file, by=by, clock=lambda: now)
     if bring:
         async with db.write(place.id) as conn:
-            file = await running.begin(conn, place.id, file.id, leave_out=False, by=by, now=NOW)
-        await running.run(db, file, by=by, clock=lambda: NOW)
+            file = await running.begin(conn, place.id, file.id, leave_out=False, by=by, now=now)
+        await running.run(db, file, by=by, clock=lambda: now)
     return str(file.id)
 
 
