@@ -184,6 +184,7 @@ def test_headings_may_stand_below_a_title_or_be_missing() -> None:
         Row(3, ["Date", "Provider", "Receiver", "Hours"]),
         Row(4, ["1/2/2025", "Ana", "Bert", "1"]),
     ]
-    assert matching.headings(titled)["heading_row"] == 3
+    found = matching.headings(titled)
+    assert (found["heading_row"], found["above"], found["width"]) == (3, 2, 4)
     bare = [Row(1, ["1", "2018-01-30", "Hermione", "Cadena"])]
     assert matching.headings(bare)["heading_row"] == 0

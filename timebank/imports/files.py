@@ -201,6 +201,11 @@ class File:
         """Whether the program is at work on it."""
         return self.stage in WORKING
 
+    @property
+    def below(self) -> int:
+        """How many rows there are below the headings."""
+        return self.rows - int(self.found.get("above", 0))
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

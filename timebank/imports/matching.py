@@ -89,7 +89,8 @@ def headings(first: Sequence[Row]) -> dict[str, Any]:
     """Where the headings are among the first rows: the row that has most words we know.
 
     Else the first row, if it looks like headings: words, each another, and no figures. It tells
-    {"headings": the cells, "heading_row": its number, or 0 where there seem to be none}.
+    {"headings": the cells, "heading_row": its number, or 0 where there seem to be none, "above":
+    how many rows go with it, "width": how many columns there are}.
     """
     known = {word for fields in FIELDS.values() for field in fields for word in field.words}
     best, most = None, 0
@@ -100,10 +101,11 @@ def headings(first: Sequence[Row]) -> dict[str, Any]:
     if (best is None or most < min(2, len(best.cells))) and first:
         best = first[0] if _like_headings(first[0]) else None
     if best is None:
-        return {"headings": [], "heading_row": 0, "width": _width(first)}
+        return {"headings": [], "heading_row": 0, "above": 0, "width": _width(first)}
     return {
         "headings": list(best.cells),
         "heading_row": best.number,
+        "above": sum(1 for row in first if row.number <= best.number),
         "width": max(_width(first), len(best.cells)),
     }
 
