@@ -28,6 +28,7 @@ NAMES = (
     "verifying",
     "importing",
     "bringing_in",
+    "taking_along",
     "http",
 )
 """The benchmarks, each a file of its own here with a function `rows`; in the order of the page."""

@@ -67,12 +67,12 @@ async def _measured(database: str, settings: Settings, path: Path, count: int) -
     try:
         place, steward = await _place(db)
         before, watch = _held(), Watch()
-        took: dict[str, float] = {}
+        took: dict[str, tuple[float, float]] = {}  # seconds, and those of our processor time
 
         async def timed(what: str, work: Awaitable[None]) -> None:
-            began = time.perf_counter()
+            began, busy = time.perf_counter(), time.process_time()
             await work
-            took[what] = time.perf_counter() - began
+            took[what] = time.perf_counter() - began, time.process_time() - busy
 
         file = await _uploaded(db, place, steward, path)
         copy = path.with_name("copy")
@@ -108,11 +108,11 @@ async def _measured(database: str, settings: Settings, path: Path, count: int) -
             goal=goals.get(what),
             unit="s",
             sound=sound,
-            note=f"{count / seconds:,.0f} rows/s",
+            note=f"{count / seconds:,.0f} rows/s; {busy:,.1f} s of this process' processor time",
             at_most=True,
             foreign=foreign,
         )
-        for what, seconds in took.items()
+        for what, (seconds, busy) in took.items()
     ]
     memory, waited = f"{name}: memory", f"{name}: slowest statement meanwhile"
     for title, value, goal, unit in (

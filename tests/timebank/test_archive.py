@@ -24,7 +24,7 @@ from tests.conftest import OWNER, complete, settings_for
 from tests.infrastructure.postgres import Server
 from tests.timebank import any_row
 from tests.timebank.factories import at
-from tests.timebank.importing import a_csv, bring
+from tests.timebank.importing import a_csv, bring, read
 from tests.timebank.scenes import MillRoad, helped, mill_road
 from timebank import books, invitations, migrate
 from timebank.archive import document, reading, schema, writing
@@ -32,6 +32,7 @@ from timebank.archive.reading import ArchiveError
 from timebank.cli import main
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
+from timebank.imports import files
 
 
 @asynccontextmanager
@@ -66,6 +67,7 @@ async def lived_in(db: Database) -> MillRoad:
         road,
         a_csv("Date,from,to,Comments,quantity", "2019-05-18,Ana Lima,commons,'gift,1.5"),
     )
+    await read(road, a_csv("Name", "Somebody else"), name="unfinished.csv")
     async with db.write(road.id) as conn:
         await invitations.invite(
             conn, road.id, name="Noor", email="noor@example.org", by=road.ana.id, now=at(),
@@ -80,14 +82,19 @@ async def _one(road: MillRoad) -> Any:
     return entry
 
 
-async def rows(db: Database) -> dict[str, list[str]]:
-    """Every row of every table, and every column, that an archive holds."""
-    found = {}
+async def rows(db: Database, road: MillRoad) -> dict[str, list[str]]:
+    """Every row of every table, and every column, that an archive of Mill Road holds."""
     async with db.read(EVERYWHERE) as conn:
-        for table in schema.tables():
-            query = select(*schema.columns(table))
-            found[table.name] = sorted(map(_shown, await conn.execute(query)))
-    return found
+        return {
+            table.name: sorted(map(_shown, await conn.execute(schema.rows_of(table, road.id))))
+            for table in schema.tables()
+        }
+
+
+async def is_empty(db: Database) -> bool:
+    """Whether there is nothing in any table that an archive could fill."""
+    async with db.read(EVERYWHERE) as conn:
+        return not any([(await conn.execute(select(table))).first() for table in schema.tables()])
 
 
 def _shown(row: Any) -> str:
@@ -135,7 +142,7 @@ async def test_an_archive_comes_back_with_identical_books_on_either_database(
 ) -> None:
     road = await lived_in(db)
     content = await archived(db, road)
-    before = await rows(db)
+    before = await rows(db, road)
     async with db.read(road.id) as conn:
         head = await books.overview(conn, road.id)
     async with opened(elsewhere) as there:
@@ -143,9 +150,12 @@ async def test_an_archive_comes_back_with_identical_books_on_either_database(
             there, path_of(content, tmp_path), schema_version=migrate.head()
         )
         assert place == road.community
-        after = await rows(there)
+        after = await rows(there, road)
         for name in before:
             assert after[name] == before[name], name
+        async with there.read(EVERYWHERE) as conn:
+            names = (await conn.scalars(select(files.incoming.c.name))).all()
+        assert "unfinished.csv" not in names
         report = await books.verify(there, place.id, now=at(days=3))
         assert report.sound, report.findings
         assert (report.seq, report.hash) == (head.head_seq, head.head_hash)
@@ -250,7 +260,7 @@ async def test_what_is_not_as_it_was_written_is_refused_whole(
     async with opened(empty) as there:
         with pytest.raises(ArchiveError, match=sentence):
             await reading.bring_in(there, path_of(spoiled, tmp_path), schema_version=migrate.head())
-        assert not any((await rows(there)).values()), "nothing of it is there"
+        assert await is_empty(there), "nothing of it is there"
 
 
 async def test_books_that_were_written_anew_with_right_sums_are_refused(
@@ -275,7 +285,7 @@ async def test_books_that_were_written_anew_with_right_sums_are_refused(
             await reading.bring_in(
                 there, path_of(_repacked(content, forge), tmp_path), schema_version=migrate.head()
             )
-        assert not any((await rows(there)).values())
+        assert await is_empty(there)
 
 
 def _repacked(content: bytes, spoil: Any) -> bytes:

@@ -17,6 +17,7 @@ from ledger import Minutes
 from ledger.sql import metadata
 from ledger.sql.types import Count, Day, Flag, Hash, Id, Instant, Json, MinutesType, Words
 from timebank.communities import communities
+from timebank.imports import files
 from timebank.members import members
 from timebank.people import people
 
@@ -29,7 +30,7 @@ LEFT_OUT: Mapping[str, str] = {
     "token": "links that were mailed or printed: secrets, for another address",
     "throttle": "wrong tries to sign in, forgotten within the hour",
     "outbox": "mail that was sent, or will be sent by the installation it is in",
-    "import_row": "rows of files that were not brought in yet; the files are still there",
+    "import_row": "rows of files that were not brought in; those files stay behind too",
 }
 """Tables that stay behind, and why."""
 
@@ -76,6 +77,8 @@ def rows_of(table: Table, community: UUID) -> Select[Any]:
             members.c.community_id == community, members.c.person_id.is_not(None)
         )
         return query.where(table.c.id.in_(theirs))
+    if table is files.incoming:
+        query = query.where(table.c.stage.in_(files.BROUGHT_IN))
     return query.where(table.c.community_id == community)
 
 

@@ -75,6 +75,9 @@ class Stage(StrEnum):
 WORKING = (Stage.READING, Stage.CHECKING, Stage.RUNNING, Stage.UNDOING)
 """Stages in which the program is at work on it."""
 
+BROUGHT_IN = (Stage.DONE, Stage.UNDOING, Stage.UNDONE)
+"""Stages of a file that left something behind in the books or among the members."""
+
 _BACK_TO = {
     Stage.READING: Stage.REFUSED,
     Stage.CHECKING: Stage.MATCHING,
