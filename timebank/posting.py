@@ -14,6 +14,7 @@ left behind; what is refused leaves no trace and stops nobody else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
@@ -27,7 +28,7 @@ from ledger import ZERO, JournalEntry, LedgerError, Minutes, PostedTransfer, com
 from ledger import Refused as LedgerRefused
 from ledger.entry import mirrored
 from ledger.errors import NoJournal
-from ledger.sql import read, store
+from ledger.sql import planner, read, store
 from timebank import (
     acting,
     agreements,
@@ -186,7 +187,7 @@ async def post_in(
     For whoever posts many together or none: the caller rolls back, or commits. At most some
     thousand at a time. Each entry once. Who brings it in has to be a steward (`Forbidden`).
     """
-    return await _post_round(conn, community, requests, now)
+    return await _post_round(conn, community, requests, now, many=True)
 
 
 async def post_agreed(db: Database, *, now: Moment) -> list[Verdict]:
@@ -314,14 +315,20 @@ async def commit(
 
 
 async def _post_round(
-    conn: AsyncConnection, community: UUID, requests: Sequence[Request], now: Moment
+    conn: AsyncConnection,
+    community: UUID,
+    requests: Sequence[Request],
+    now: Moment,
+    *,
+    many: bool = False,
 ) -> list[Verdict]:
     """Judge, post and write down requests about different entries of one community."""
     try:
         await store.lock(conn, community)
     except NoJournal:
         return [Refused(request.entry_id, NotFound("entry")) for request in requests]
-    scene = await _set_scene(conn, community, requests, now)
+    async with planner.planned_each_time(conn) if many else nullcontext():
+        scene = await _set_scene(conn, community, requests, now)
     judged = [_judge(scene, request) for request in requests]
     acts = [one for one in judged if isinstance(one, _Act)]
     answers = await store.post(conn, community, [act.posting for act in acts], now.at)

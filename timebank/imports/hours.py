@@ -19,6 +19,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import LedgerError, Minutes
+from ledger.sql import planner
 from timebank import batches, communities, entries, flow, posting
 from timebank.entry import Kind, Side, State
 from timebank.errors import TimebankError
@@ -394,7 +395,8 @@ async def placed(conn: AsyncConnection, community: UUID, ids: Iterable[UUID]) ->
     asked = {id: id for id in ids}
     time = 0
     while asked:
-        known = await _known(conn, community, set(asked.values()))
+        async with planner.planned_each_time(conn):
+            known = await _known(conn, community, set(asked.values()))
         again = {}
         for first, id in asked.items():
             if id not in known:
