@@ -21,13 +21,13 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Select,
     Table,
-    and_,
     bindparam,
     delete,
     exists,
     func,
     or_,
     select,
+    true,
     union,
     update,
 )
@@ -74,11 +74,10 @@ async def prospect(conn: AsyncConnection, file: File) -> Prospect:
     table = entries.entries
     count, minutes = (
         await conn.execute(
-            select(func.count(), func.sum(table.c.minutes))
-            .join(batches.batch_entries, _in_batch(file))
-            .where(
+            select(func.count(), func.sum(table.c.minutes)).where(
                 table.c.community_id == file.community_id,
                 table.c.state == State.APPROVED.value,
+                table.c.id.in_(_entries_of(file)).is_(true()),  # as in `_traces`
             )
         )
     ).one()
@@ -224,20 +223,27 @@ async def _busy(conn: AsyncConnection, file: File) -> set[UUID]:
 
 
 def _traces(file: File) -> Iterator[Select[Any]]:
-    """Queries for members with traces in other tables, in the audit, or in their own row."""
-    added = _made(file, "member")
+    """Queries for members with traces in other tables, in the audit, or in their own row.
+
+    Each goes through a community's rows once, whatever the database knows of its tables: they may
+    have been empty a minute ago.
+    """
+
+    def is_added(column: Any) -> Any:
+        return column.in_(_made(file, "member")).is_(true())  # looked up row by row, never joined
+
     for table in metadata.sorted_tables:
         if table.name in _NO_TRACES:
             continue
         for column in _refers_to_members(table):
             query = select(column).where(table.c.community_id == file.community_id)
-            yield query.where(column.in_(added), *_not_of(table, file))
+            yield query.where(is_added(column), *_not_of(table, file))
     acts = audit.audit
     for column in (acts.c.actor_id, acts.c.subject_id):
-        yield select(column).where(acts.c.community_id == file.community_id, column.in_(added))
+        yield select(column).where(acts.c.community_id == file.community_id, is_added(column))
     yield select(members.c.id).where(
         members.c.community_id == file.community_id,
-        members.c.id.in_(added),
+        is_added(members.c.id),
         or_(
             members.c.role != Role.MEMBER.value,
             members.c.status.not_in([Status.ACTIVE.value, Status.LEFT.value]),
@@ -276,16 +282,12 @@ def _not_of(table: Table, file: File) -> list[Any]:
     if table.name in ("affiliation", "listing", "buddy"):
         return [table.c.id.not_in(_made(file, table.name))]
     if table.name == "part":  # entries of this file, and whatever was undone
-        ours, every = batches.batch_entries, entries.entries
-        own = select(ours.c.entry_id).where(
-            ours.c.community_id == file.community_id, ours.c.batch_id == file.batch_id
-        )
+        every = entries.entries
         undone = select(every.c.id).where(
             every.c.community_id == file.community_id,
-            every.c.id == table.c.entry_id,
             (every.c.state == State.REVERSED.value) | every.c.reverses_id.is_not(None),
         )
-        return [table.c.entry_id.not_in(own), ~undone.exists()]
+        return [table.c.entry_id.not_in(_entries_of(file)), table.c.entry_id.not_in(undone)]
     return []
 
 
@@ -299,12 +301,11 @@ def _made(file: File, kind: str) -> Any:
     )
 
 
-def _in_batch(file: File) -> Any:
-    ours, table = batches.batch_entries, entries.entries
-    return and_(
-        ours.c.community_id == table.c.community_id,
-        ours.c.entry_id == table.c.id,
-        ours.c.batch_id == file.batch_id,
+def _entries_of(file: File) -> Any:
+    """The ids of the entries that a file brought in."""
+    ours = batches.batch_entries
+    return select(ours.c.entry_id).where(
+        ours.c.community_id == file.community_id, ours.c.batch_id == file.batch_id
     )
 
 
