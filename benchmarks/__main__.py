@@ -27,6 +27,8 @@ NAMES = (
     "reading",
     "verifying",
     "importing",
+    "bringing_in",
+    "taking_along",
     "http",
     "desk",
 )

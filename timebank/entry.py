@@ -76,6 +76,7 @@ class StepKind(StrEnum):
     DECLINED = "declined"
     KEPT = "kept"  # a dispute about an approved entry was settled: it stays
     REVERSED = "reversed"
+    BROUGHT_IN = "brought_in"  # written down and posted at once, from a file
     POSTED = "posted"  # posted without a coordinator, as the agreement says
 
 

@@ -44,6 +44,7 @@ from timebank import (  # noqa: F401 - each adds its tables to the metadata
     settlements,
 )
 from timebank.config import Settings
+from timebank.imports import files as import_files  # noqa: F401 - the same
 
 T = TypeVar("T")
 

@@ -26,6 +26,7 @@ from timebank import audit, communities, members, months, policy, proposals, sta
 from timebank.entries import entries, parts, steps
 from timebank.entry import OPEN
 from timebank.errors import EntriesWaiting, Forbidden, WrongState
+from timebank.imports.files import incoming, numbers
 from timebank.members import Member, Role, Status, buddies
 from timebank.moment import Moment
 from timebank.outbox import outbox
@@ -41,6 +42,8 @@ steps.json       what you said about entries
 buddies.json     who may record for you, and for whom you may
 agreement.json   what you proposed for the agreement, and said to what others proposed
 months.json      what you said about closing months
+numbers.json     what programs that your community used before called you
+files.json       the files that you brought in
 audit.json       what you did, and what was done to you
 """
 
@@ -74,6 +77,22 @@ async def archive(conn: AsyncConnection, community: UUID, member: UUID, *, now: 
                 conn,
                 select(months.steps).where(
                     months.steps.c.community_id == community, months.steps.c.member_id == member
+                ),
+            )
+        ),
+        "numbers.json": _json(
+            await _rows(
+                conn,
+                select(numbers).where(
+                    numbers.c.community_id == community, numbers.c.member_id == member
+                ),
+            )
+        ),
+        "files.json": _json(
+            await _rows(
+                conn,
+                select(incoming.c.id, incoming.c.name, incoming.c.made_at, incoming.c.stage).where(
+                    incoming.c.community_id == community, incoming.c.made_by == member
                 ),
             )
         ),
@@ -170,6 +189,9 @@ async def _erase_words(conn: AsyncConnection, community: UUID, member: UUID) -> 
             buddies.c.community_id == community,
             or_(buddies.c.member_id == member, buddies.c.buddy_id == member),
         )
+    )
+    await conn.execute(
+        delete(numbers).where(numbers.c.community_id == community, numbers.c.member_id == member)
     )
 
 

@@ -89,6 +89,21 @@ def may_set_role(me: Member) -> bool:
     return may_steward(me)
 
 
+def may_import(me: Member) -> bool:
+    """Who brings in people, organisations and listings from a file, as they could by hand."""
+    return may_coordinate(me)
+
+
+def may_bring_in_hours(me: Member) -> bool:
+    """Who brings in hours of the past, their own among them, and takes them back: stewards only."""
+    return may_steward(me)
+
+
+def may_take_everything_out(me: Member) -> bool:
+    """Who takes the whole community out as one file."""
+    return may_steward(me)
+
+
 def may_read_audit(me: Member) -> bool:
     """Who reads all of the audit; everyone reads what concerns themselves."""
     return may_steward(me)

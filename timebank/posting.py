@@ -14,6 +14,7 @@ left behind; what is refused leaves no trace and stops nobody else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
@@ -27,7 +28,7 @@ from ledger import ZERO, JournalEntry, LedgerError, Minutes, PostedTransfer, com
 from ledger import Refused as LedgerRefused
 from ledger.entry import mirrored
 from ledger.errors import NoJournal
-from ledger.sql import read, store
+from ledger.sql import planner, read, store
 from timebank import (
     acting,
     agreements,
@@ -46,7 +47,7 @@ from timebank.agreements import Agreement, Approval, Terms
 from timebank.audit import NewAct
 from timebank.communities import Community
 from timebank.db import EVERYWHERE, Database
-from timebank.entry import OPEN, Entry, Side, State, StepKind
+from timebank.entry import OPEN, Entry, Kind, Part, Side, State, StepKind
 from timebank.errors import (
     BadInput,
     CannotUndo,
@@ -94,6 +95,37 @@ class Undo:
 
 
 @dataclass(frozen=True, slots=True)
+class BringIn:
+    """Write down and post at once what happened before: one line of a file, by steward `by`.
+
+    One gave, one received. It is not held to the rule of own gain (docs/decisions/0030), nor to
+    hard floors if `override`; and nobody is told of each single one. See `post_in`.
+    """
+
+    community: UUID
+    entry_id: UUID
+    by: UUID
+    kind: Kind
+    giver: UUID
+    receiver: UUID
+    minutes: Minutes
+    occurred_on: date
+    note: str
+    category_id: UUID | None = None
+    override: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """Undo one line of a file, as part of undoing all of it: passes floors, and nobody is told."""
+
+    community: UUID
+    entry_id: UUID
+    by: UUID
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class PostAgreed:
     """Post an entry that the agreement lets through without a coordinator."""
 
@@ -101,7 +133,8 @@ class PostAgreed:
     entry_id: UUID
 
 
-Request: TypeAlias = Approve | Undo | PostAgreed
+Request: TypeAlias = Approve | Undo | PostAgreed | BringIn | TakeBack
+_OF_FILES = (BringIn, TakeBack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +179,17 @@ async def post(db: Database, requests: Sequence[Request], *, now: Moment) -> lis
         asks = [(requests[n], now) for n in own]
         verdicts.update(zip(own, await db.together(commit).put(community, asks), strict=True))
     return [verdicts[number] for number in range(len(requests))]
+
+
+async def post_in(
+    conn: AsyncConnection, community: UUID, requests: Sequence[BringIn | TakeBack], *, now: Moment
+) -> list[Verdict]:
+    """Post what comes from a file, or take it back, in the caller's transaction: a verdict each.
+
+    For whoever posts many together or none: the caller rolls back, or commits. At most some
+    thousand at a time. Each entry once. Who brings it in has to be a steward (`Forbidden`).
+    """
+    return await _post_round(conn, community, requests, now, many=True)
 
 
 async def post_agreed(db: Database, *, now: Moment) -> list[Verdict]:
@@ -251,6 +295,11 @@ class _Act:
     def override(self) -> bool:
         return self.posting.override
 
+    @property
+    def quiet(self) -> bool:
+        """Whether the file as a whole is told and audited, and not this."""
+        return isinstance(self.request, _OF_FILES)
+
 
 async def commit(
     db: Database, community: UUID, asks: Sequence[tuple[Request, Moment]]
@@ -269,14 +318,20 @@ async def commit(
 
 
 async def _post_round(
-    conn: AsyncConnection, community: UUID, requests: Sequence[Request], now: Moment
+    conn: AsyncConnection,
+    community: UUID,
+    requests: Sequence[Request],
+    now: Moment,
+    *,
+    many: bool = False,
 ) -> list[Verdict]:
     """Judge, post and write down requests about different entries of one community."""
     try:
         await store.lock(conn, community)
     except NoJournal:
         return [Refused(request.entry_id, NotFound("entry")) for request in requests]
-    scene = await _set_scene(conn, community, requests, now)
+    async with planner.planned_each_time(conn) if many else nullcontext():
+        scene = await _set_scene(conn, community, requests, now)
     judged = [_judge(scene, request) for request in requests]
     acts = [one for one in judged if isinstance(one, _Act)]
     answers = await store.post(conn, community, [act.posting for act in acts], now.at)
@@ -339,10 +394,14 @@ def _judge(scene: _Scene, request: Request) -> _Act | Verdict:
     """What to post for this request, or the answer to it."""
     try:
         entry = scene.entries.get(request.entry_id)
+        if isinstance(request, BringIn):
+            return _bringing_in(scene, request, entry)
         if entry is None:
             raise NotFound("entry")
         if isinstance(request, PostAgreed):
             return _agreed_act(scene, request, entry)
+        if isinstance(request, TakeBack):
+            return _taking_back(scene, request, entry)
         actor = _coordinator(scene, request, entry)
         if isinstance(request, Approve):
             return _approval(scene, request, entry, actor)
@@ -415,6 +474,12 @@ def _undoing(scene: _Scene, request: Undo, entry: Entry, actor: Actor) -> _Act |
         raise CannotUndo
     if not request.reason.strip():
         raise ReasonMissing
+    return _reversal(scene, request, entry, actor, override=request.override)
+
+
+def _reversal(
+    scene: _Scene, request: Undo | TakeBack, entry: Entry, actor: Actor, *, override: bool
+) -> _Act:
     salt = scene.now.random_bytes(_SALT)
     posting = JournalEntry(
         id=reversal_id(entry.id),
@@ -422,9 +487,87 @@ def _undoing(scene: _Scene, request: Undo, entry: Entry, actor: Actor) -> _Act |
         occurred_on=scene.now.day_in(scene.place.timezone),
         commitment=committed(salt, entry.kind, entry.category_id, request.reason),
         reverses=entry.id,
-        override=request.override,
+        override=override,
     )
     return _Act(request, entry, posting, StepKind.REVERSED, actor, request.reason, salt=salt)
+
+
+def _bringing_in(scene: _Scene, request: BringIn, known: Entry | None) -> _Act | Verdict:
+    """A steward writes down what happened before, and posts it; what is there already stays."""
+    actor = _steward(scene, request)
+    entry = _from_file(scene, request)
+    if known is not None:
+        said = [(part.account_id, part.side, part.minutes) for part in known.parts]
+        same = said == [(part.account_id, part.side, part.minutes) for part in entry.parts]
+        if not same or known.occurred_on != entry.occurred_on or known.kind != entry.kind:
+            raise WrongState(known.state, "bring in")
+        return _replay(known)
+    salt = scene.now.random_bytes(_SALT)
+    posting = JournalEntry(
+        id=entry.id,
+        transfers=shapes.transfers(entry.parts, entry.kind),
+        occurred_on=entry.occurred_on,
+        commitment=committed(salt, entry.kind, entry.category_id, entry.note),
+        override=request.override,
+    )
+    return _Act(request, entry, posting, StepKind.BROUGHT_IN, actor, "", salt=salt)
+
+
+def _from_file(scene: _Scene, request: BringIn) -> Entry:
+    """The entry as it will be; nobody reads the names, so they are not looked up."""
+    sides = ((request.giver, Side.GAVE), (request.receiver, Side.RECEIVED))
+    parts = tuple(
+        Part(account, "", side, request.minutes, False, None, None, False)
+        for account, side in sides
+    )
+    at, by = scene.now.at, request.by
+    return Entry(
+        scene.place.id,
+        request.entry_id,
+        request.kind,
+        None,
+        request.category_id,
+        request.occurred_on,
+        request.note,
+        request.minutes,
+        State.APPROVED,
+        False,
+        scene.agreement.version,
+        by,
+        "",
+        None,
+        None,
+        at,
+        at,
+        at,
+        None,
+        None,
+        parts,
+    )
+
+
+def _taking_back(scene: _Scene, request: TakeBack, entry: Entry) -> _Act | Verdict:
+    """A steward undoes what a file brought in; what was undone before stays undone."""
+    actor = _steward(scene, request)
+    if entry.state is State.REVERSED:
+        return _replay(entry)
+    if entry.state is not State.APPROVED or entry.reverses_id is not None:
+        raise CannotUndo
+    if not request.reason.strip():
+        raise ReasonMissing
+    return _reversal(scene, request, entry, actor, override=True)
+
+
+def _steward(scene: _Scene, request: BringIn | TakeBack) -> Actor:
+    """Who asks, as they are now: an active steward."""
+    actor = scene.actors.get(request.by)
+    if actor is None:
+        raise NotFound("entry")
+    if actor.member.status is not Status.ACTIVE:
+        raise ReadOnlyMember
+    if not policy.may_bring_in_hours(actor.member):
+        raise Forbidden("bring in")
+    return actor
 
 
 def _replay(entry: Entry) -> Done:
@@ -481,8 +624,12 @@ async def _write_down(conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act]
     if not acts:
         return
     posted_at = acts[0].rows[0].posted_at
-    approved = [act for act in acts if act.kind is not StepKind.REVERSED]
+    new = (StepKind.BROUGHT_IN, StepKind.REVERSED)
+    approved = [act for act in acts if act.kind not in new]
+    brought = [act for act in acts if act.kind is StepKind.BROUGHT_IN]
     undone = [act for act in acts if act.kind is StepKind.REVERSED]
+    if brought:
+        await _put_brought_in(conn, scene, brought, posted_at)
     if approved:
         await _mark_approved(conn, scene, approved, posted_at)
     if undone:
@@ -490,9 +637,10 @@ async def _write_down(conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act]
         await _mark_reversed(conn, scene, undone)
     await _tally(conn, scene.place.id, acts)
     await _keep_steps(conn, scene, acts)
-    await audit.write_many(conn, [_audited(scene, act) for act in acts], now=scene.now)
-    after = await entries.load(conn, scene.place.id, [act.entry.id for act in acts])
-    news = [_news(act, entry) for act, entry in zip(acts, after, strict=True)]
+    told = [act for act in acts if not act.quiet]
+    await audit.write_many(conn, [_audited(scene, act) for act in told], now=scene.now)
+    after = await entries.load(conn, scene.place.id, [act.entry.id for act in told])
+    news = [_news(act, entry) for act, entry in zip(told, after, strict=True)]
     await notices.entry_steps(conn, scene.place.id, news, now=scene.now)
 
 
@@ -544,50 +692,78 @@ def _counted(scene: _Scene, day: date, posted_at: datetime) -> date:
     return counted_on(day, posted_on, scene.closed)
 
 
+async def _put_brought_in(
+    conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act], posted_at: datetime
+) -> None:
+    """The entries of a file, as if they had been recorded and approved."""
+    rows = [
+        _entry_row(scene, act, act.entry, posted_at, id=act.entry.id, note=act.entry.note)
+        for act in acts
+    ]
+    await conn.execute(insert(entries.entries), rows)
+    parts = [part for act in acts for part in _part_rows(scene, act.entry.parts, act.entry.id)]
+    await conn.execute(insert(entries.parts), parts)
+
+
 async def _put_reversals(
     conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act], posted_at: datetime
 ) -> None:
     """The entries that undo others: the same parts and kind, written by who undid them."""
-    place, now = scene.place.id, scene.now
-    rows, part_rows = [], []
-    for act in acts:
-        old, by = act.entry, _by(act)
-        rows.append(
-            {
-                "community_id": place,
-                "id": act.posting.id,
-                "kind": old.kind.value,
-                "category_id": old.category_id,
-                "occurred_on": act.posting.occurred_on,
-                "note": act.words,
-                "salt": act.salt,
-                "minutes": old.minutes,
-                "state": State.APPROVED.value,
-                "contested": False,
-                "agreement_version": scene.agreement.version,
-                "recorded_by": by,
-                "on_behalf_of": None,
-                "recorded_at": now.at,
-                "touched_at": now.at,
-                "posted_at": posted_at,
-                "counted_on": _counted(scene, old.counted_on or old.occurred_on, posted_at),
-                "reverses_id": old.id,
-            }
-        )
-        part_rows += [
-            {
-                "community_id": place,
-                "entry_id": act.posting.id,
-                "account_id": part.account_id,
-                "position": position,
-                "side": part.side.value,
-                "minutes": part.minutes,
-                "awaited": False,
-            }
-            for position, part in enumerate(old.parts, start=1)
-        ]
+    rows = [
+        _entry_row(scene, act, act.entry, posted_at, id=act.posting.id, note=act.words, undoes=True)
+        for act in acts
+    ]
     await conn.execute(insert(entries.entries), rows)
-    await conn.execute(insert(entries.parts), part_rows)
+    parts = [part for act in acts for part in _part_rows(scene, act.entry.parts, act.posting.id)]
+    await conn.execute(insert(entries.parts), parts)
+
+
+def _entry_row(
+    scene: _Scene,
+    act: _Act,
+    like: Entry,
+    posted_at: datetime,
+    *,
+    id: UUID,
+    note: str,
+    undoes: bool = False,
+) -> dict[str, Any]:
+    """A new entry that is posted from its first moment on."""
+    return {
+        "community_id": scene.place.id,
+        "id": id,
+        "kind": like.kind.value,
+        "category_id": like.category_id,
+        "occurred_on": act.posting.occurred_on,
+        "note": note,
+        "salt": act.salt,
+        "minutes": like.minutes,
+        "state": State.APPROVED.value,
+        "contested": False,
+        "agreement_version": scene.agreement.version,
+        "recorded_by": _by(act),
+        "on_behalf_of": None,
+        "recorded_at": scene.now.at,
+        "touched_at": scene.now.at,
+        "posted_at": posted_at,
+        "counted_on": _counted(scene, like.counted_on or like.occurred_on, posted_at),
+        "reverses_id": like.id if undoes else None,
+    }
+
+
+def _part_rows(scene: _Scene, parts: Sequence[Part], entry_id: UUID) -> list[dict[str, Any]]:
+    return [
+        {
+            "community_id": scene.place.id,
+            "entry_id": entry_id,
+            "account_id": part.account_id,
+            "position": position,
+            "side": part.side.value,
+            "minutes": part.minutes,
+            "awaited": False,
+        }
+        for position, part in enumerate(parts, start=1)
+    ]
 
 
 async def _mark_reversed(conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act]) -> None:
@@ -643,7 +819,7 @@ async def _keep_steps(conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act]
         step = {
             "community_id": scene.place.id,
             "entry_id": act.entry.id,
-            "number": scene.words[act.entry.id].steps + 1,
+            "number": _steps_before(scene, act) + 1,
             "kind": act.kind.value,
             "member_id": act.by.id if act.by else None,
             "at": scene.now.at,
@@ -657,6 +833,11 @@ async def _keep_steps(conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act]
                 step | {"entry_id": act.posting.id, "number": 1, "kind": StepKind.RECORDED.value}
             )
     await conn.execute(insert(entries.steps), rows)
+
+
+def _steps_before(scene: _Scene, act: _Act) -> int:
+    known = scene.words.get(act.entry.id)
+    return known.steps if known is not None else 0
 
 
 def _audited(scene: _Scene, act: _Act) -> NewAct:
@@ -685,5 +866,5 @@ def _news(act: _Act, entry: Entry) -> EntryNews:
 
 
 def _by(act: _Act) -> UUID:
-    assert act.by is not None, "only coordinators undo"
+    assert act.by is not None, "somebody undid it, or brought it in"
     return act.by.id

@@ -24,6 +24,7 @@ from timebank import (
 )
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
+from timebank.imports import files
 from timebank.moment import Moment
 
 log = logging.getLogger("web.housekeeping")
@@ -31,6 +32,7 @@ log = logging.getLogger("web.housekeeping")
 MAIL_EVERY = timedelta(seconds=2)
 POST_EVERY = timedelta(minutes=5)
 SWEEP_EVERY = timedelta(hours=1)
+RECOVER_EVERY = timedelta(minutes=1)
 PROVE_AFTER = timedelta(days=1)
 
 Clock = Callable[[], Moment]
@@ -48,6 +50,7 @@ async def run(database: Database, settings: Settings, clock: Clock, stop: asynci
         )
         duties.create_task(every(POST_EVERY, lambda: keep_dates(database, clock()), stop))
         duties.create_task(every(SWEEP_EVERY, lambda: sweep(database, clock()), stop))
+        duties.create_task(every(RECOVER_EVERY, lambda: recover(database, clock()), stop))
         duties.create_task(every(SWEEP_EVERY, lambda: prove(database, clock()), stop))
         duties.create_task(
             every(SWEEP_EVERY, lambda: anchors.mail_monthly(database, now=clock()), stop)
@@ -61,10 +64,17 @@ async def keep_dates(database: Database, now: Moment) -> None:
 
 
 async def sweep(database: Database, now: Moment) -> None:
-    """Forget sessions and links that have ended."""
+    """Forget sessions and links that have ended, and files that nobody brought in."""
     async with database.write(EVERYWHERE) as conn:
         await sessions.sweep(conn, now=now)
         await tokens.sweep(conn, now=now)
+        await files.sweep(conn, now=now)
+
+
+async def recover(database: Database, now: Moment) -> None:
+    """Put files back on which nobody works any more, because a process ended."""
+    async with database.write(EVERYWHERE) as conn:
+        await files.recover(conn, now=now)
 
 
 async def prove(database: Database, now: Moment) -> None:

@@ -96,6 +96,15 @@ def _reasons(_: Gettext) -> dict[str, str]:
         "nothing_changed": _("Nothing is different from the agreement you have."),
         "unknown_language": _("Choose one of the languages we have."),
         "unknown_timezone": _("This is not a time zone we know, such as Europe/London."),
+        "column_missing": _("Say which column this is. Without it nothing can be brought in."),
+        "two_ways": _(
+            "Choose either who gave and who received, or where the hours came from and went to."
+        ),
+        "nothing_new": _("There is nothing new in this file, so there is nothing to bring in."),
+        "mistakes_left": _(
+            "Some rows have a mistake. Mend them in the file and upload it again, or tick that "
+            "they stay out."
+        ),
         "not_a_slug": _("Use small letters, digits and hyphens, such as mill-road."),
     }
 

@@ -68,6 +68,7 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
             [
                 ("inbox:index", _("Inbox"), coordinates),
                 ("reports:show", _("Reports"), coordinates),
+                ("imports:index", _("Bring in a file"), policy.may_import(me)),
             ],
         ),
         (
@@ -79,6 +80,7 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
                 ("months:index", _("Our months"), True),
                 ("books:show", _("Our books"), True),
                 ("audit:show", _("Who did what"), True),
+                ("exports:index", _("Take everything along"), policy.may_take_everything_out(me)),
                 ("my_data:show", _("My data"), True),
             ],
         ),

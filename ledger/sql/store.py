@@ -11,7 +11,7 @@ another table does, does not wait for a posting, and a posting does not wait for
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import ModuleType
 from uuid import UUID
@@ -62,6 +62,30 @@ async def open_account(
     return Account(id, floor=floor)
 
 
+async def open_accounts(
+    conn: AsyncConnection,
+    community: UUID,
+    kinds: Mapping[UUID, AccountKind],
+    at: datetime,
+    floor: Minutes | None = None,
+) -> None:
+    """New accounts with nothing on them, all at once; a taken id raises `IntegrityError`."""
+    rows = [
+        {
+            "community_id": community,
+            "id": id,
+            "kind": AccountKind(kind).value,
+            "balance": ZERO,
+            "lines": 0,
+            "floor": floor,
+            "opened_at": at,
+        }
+        for id, kind in kinds.items()
+    ]
+    if rows:
+        await conn.execute(insert(tables.account), rows)
+
+
 async def set_floor(
     conn: AsyncConnection, community: UUID, ids: Iterable[UUID], floor: Minutes | None
 ) -> None:
@@ -75,7 +99,14 @@ async def set_floor(
 
 async def close_account(conn: AsyncConnection, community: UUID, id: UUID, at: datetime) -> None:
     """From now on the account neither gives nor takes; its balance stays. Or `UnknownAccount`."""
-    await _change(conn, community, [id], closed_at=at)
+    await close_accounts(conn, community, [id], at)
+
+
+async def close_accounts(
+    conn: AsyncConnection, community: UUID, ids: Iterable[UUID], at: datetime
+) -> None:
+    """The same for several: all of them, or none and `UnknownAccount`."""
+    await _change(conn, community, ids, closed_at=at)
 
 
 async def reopen_account(conn: AsyncConnection, community: UUID, id: UUID) -> None:

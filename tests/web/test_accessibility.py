@@ -11,7 +11,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, BrowserContext, Page
 
 from tests.web.conftest import served
-from tests.web.test_permissions import NOW, World, a_proposal, build
+from tests.web.test_permissions import NOW, World, a_file, a_proposal, build
 from timebank import communities, invitations, sessions, tokens
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
@@ -69,6 +69,9 @@ def _paths(world: World) -> dict[str, str]:
             "{token}": world.things["links"].get(name.split(":")[0], "none"),
             "{id}": entry["posted"] if name == "entries:ask_undo" else entry["waiting"],
         }
+        if name.startswith("imports:"):
+            file = "done" if name == "imports:ask_undo" else "checked"
+            things["{id}"] = world.things["imports"][file]
         if name.startswith("members:"):
             things["{id}"] = world.things["members"]["other"]
         if name.startswith("proposals:"):
@@ -87,7 +90,8 @@ async def _links(settings: Settings, world: World) -> None:
     await db.start()
     now = Moment.now()
     async with db.write(EVERYWHERE) as conn:
-        alpha = (await communities.by_slug(conn, "alpha")).id
+        place = await communities.by_slug(conn, "alpha")
+        alpha = place.id
         person = await sessions.find(conn, world.cookies["member"], now=NOW)
         assert person is not None
         invitation = await invitations.invite(
@@ -113,6 +117,10 @@ async def _links(settings: Settings, world: World) -> None:
         assert steward is not None
         world.cookies["steward"] = await sessions.begin(conn, steward[0].id, device="", now=now)
         world.cookies["member"] = cookie
+    # The world's own file is of long ago, and housekeeping forgets it.
+    world.things["imports"]["checked"] = await a_file(
+        db, place, world.members["steward"], "Guest", now=now
+    )
     await db.stop()
     world.things["proposals"]["member's"] = str(proposal)
     world.things["links"] = {

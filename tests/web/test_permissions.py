@@ -46,6 +46,7 @@ from timebank.communities import Community
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
 from timebank.entry import Kind, NewEntry, Share
+from timebank.imports import checking, files, matching, running
 from timebank.members import Member, MemberKind, Role, Status
 from timebank.moment import Moment
 from timebank.periods import Month
@@ -87,6 +88,9 @@ FORM = {
     "other": "ALPHA Receiver",
     "stance": "agree",
     "open_until": "2026-05-30",
+    "what": "people",
+    "column-name": "0",
+    "format": "csv",
 }
 
 
@@ -249,6 +253,11 @@ async def _things(
             "commons": str(alpha.commons_id),
             "elsewhere": str(who["faraway"]),
         },
+        "imports": {
+            "checked": await a_file(db, alpha, who["coordinator"], "ALPHA Newcomer"),
+            "done": await a_file(db, alpha, who["coordinator"], "ALPHA Arrived", bring=True),
+            "elsewhere": await a_file(db, beta, who["stranger"], "BETA Newcomer"),
+        },
         "invitations": {"member's": invited, "elsewhere": invited_there},
         "buddies": {"member's": str(row), "elsewhere": str(foreign_row)},
         "months": {"closed": str(APRIL), "reopening": str(MARCH), "open": str(APRIL.next)},
@@ -286,6 +295,34 @@ async def a_proposal(
     made = await proposing.propose(conn, community, new, by=by, now=now)
     await proposing.comment(conn, community, made.id, f"{canary} comment", by=by, now=now)
     return made.id
+
+
+async def a_file(
+    db: Database,
+    place: Community,
+    by: UUID,
+    name: str,
+    *,
+    bring: bool = False,
+    now: Moment = NOW,
+) -> str:
+    """The id of a file with one new person in it, that is checked, or brought in too."""
+    async with db.write(place.id) as conn:
+        file = await files.begin(conn, place.id, f"{name}.csv", bytes(32), by=by, now=now)
+        await files.keep_rows(conn, file, [files.Row(1, ["name"]), files.Row(2, [name])])
+        found = {"headings": ["name"], "heading_row": 1, "width": 1}
+        stage = files.Stage.MATCHING
+        await files.move(conn, file, [file.stage], stage, now=now, rows=2, found=found)
+        chosen = matching.Settings({"name": 0}, first=2)
+        file = await checking.begin(
+            conn, place.id, file.id, files.What.PEOPLE, chosen, by=by, now=now
+        )
+    await checking.check(db, file, by=by, clock=lambda: now)
+    if bring:
+        async with db.write(place.id) as conn:
+            file = await running.begin(conn, place.id, file.id, leave_out=False, by=by, now=now)
+        await running.run(db, file, by=by, clock=lambda: now)
+    return str(file.id)
 
 
 async def _entry(

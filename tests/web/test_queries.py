@@ -37,6 +37,8 @@ PAGES = (
     ("Carla", "months/2026-05"),
     ("Ana", "months/"),
     ("Ana", "agreement"),
+    ("Carla", "imports/"),
+    ("Stella", "exports/"),
 )
 CHUNK = 2_000
 MOST = 25
