@@ -5,23 +5,28 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[1] / "web" / "static" / "vendor"
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = (ROOT / "web" / "static" / "vendor", ROOT / "timebank" / "paper" / "fonts")
+
+pytestmark = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
 
 
-def _rows() -> list[list[str]]:
-    lines = (FOLDER / "VENDOR.md").read_text().splitlines()
+def _rows(folder: Path) -> list[list[str]]:
+    lines = (folder / "VENDOR.md").read_text().splitlines()
     table = [line for line in lines if line.startswith("| ")][2:]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
 
 
-def test_each_vendored_file_is_the_one_its_row_names() -> None:
-    rows = _rows()
+def test_each_vendored_file_is_the_one_its_row_names(folder: Path) -> None:
+    rows = _rows(folder)
     assert rows
     for name, *_, checksum in rows:
-        assert hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() == checksum, name
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == checksum, name
 
 
-def test_each_vendored_file_has_a_row_and_a_licence() -> None:
-    rows = _rows()
+def test_each_vendored_file_has_a_row_and_a_licence(folder: Path) -> None:
+    rows = _rows(folder)
     listed = {row[0] for row in rows} | {row[4] for row in rows} | {"VENDOR.md"}
-    assert {path.name for path in FOLDER.iterdir()} == listed
+    assert {path.name for path in folder.iterdir()} == listed

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Minutes
 from ledger.minutes import Rounding
-from ledger.sql import metadata, store, tables
+from ledger.sql import metadata, store
 from ledger.sql.types import Count, Day, Flag, Id, Instant, Json, MinutesType, Words
 from timebank import audit, roles
 from timebank.errors import AgreementMoved, BadInput, Forbidden, NotFound, ReasonMissing
@@ -212,6 +212,8 @@ async def enact(
     Whether `by` may, the caller has asked. Refuses terms that do not differ (`BadInput`), and to
     do without a reason (`ReasonMissing`).
     """
+    from timebank import limits  # limits ask the agreement
+
     changed = changes(before.terms, terms)
     if not changed:
         raise BadInput("reason", "nothing_changed")
@@ -219,7 +221,7 @@ async def enact(
         raise ReasonMissing
     number = before.version + 1
     await conn.execute(insert(agreements).values(_row(community, number, terms, reason, by, now)))
-    await _set_floors(conn, community, before.terms, terms)
+    await limits.follow_agreement(conn, community, before.terms, terms, now.at)
     await audit.write(
         conn,
         community,
@@ -234,25 +236,11 @@ async def enact(
     return await version(conn, community, number)
 
 
-async def _set_floors(conn: AsyncConnection, community: UUID, old: Terms, new: Terms) -> None:
-    """The commons has a floor of its own (its budget); everyone else shares one."""
-    if old.commons_floor != new.commons_floor:
-        await store.set_floor(conn, community, [community], new.commons_floor)
-    if old.hard_floor != new.hard_floor:
-        account = tables.account
-        rows = await conn.execute(
-            select(account.c.id).where(
-                account.c.community_id == community,
-                account.c.kind.in_(("member", "organisation")),
-            )
-        )
-        await store.set_floor(conn, community, [row.id for row in rows], new.hard_floor)
-
-
 def refuse_nonsense(terms: Terms) -> None:
     """Raise `BadInput` for terms that contradict themselves, or that nobody can follow."""
     zero = Minutes(0)
-    hard, commons, ceiling = terms.hard_floor, terms.commons_floor, terms.soft_ceiling
+    hard, lowest, commons = terms.hard_floor, terms.lowest_floor, terms.commons_floor
+    ceiling = terms.soft_ceiling
     keys = [role.key for role in terms.roles]
     months, closing = terms.retention_months, terms.closing_day
     nonsense = (
@@ -264,6 +252,12 @@ def refuse_nonsense(terms: Terms) -> None:
         ("approval_above", "negative", terms.approval_above < zero),
         ("soft_ceiling", "negative", ceiling is not None and ceiling < zero),
         ("floor_growth", "percent_range", not 0 <= terms.floor_growth <= 100),
+        ("lowest_floor", "floor_above_zero", lowest is not None and lowest > zero),
+        (
+            "lowest_floor",
+            "lowest_above_hard",
+            lowest is not None and hard is not None and lowest > hard,
+        ),
         ("closing_day", "closing_day_range", closing is not None and not 1 <= closing <= 28),
         ("retention_months", "months_range", months is not None and not 6 <= months <= 120),
         ("roles", "twice", len(set(keys)) != len(keys)),

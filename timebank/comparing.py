@@ -2,9 +2,9 @@
 
 The ledger proves its journal alone (`ledger.proof`). What is compared here: every entry in the
 journal is one that was approved, with the same people, minutes, day and words; every approved one
-is in the journal; it counts for the day it should, whatever months were closed; and what is kept as
-given and received adds up. Rows are read as they are, in the
-journal's order, and no arithmetic is shared with posting.
+is in the journal; it counts for the day it should, whatever months were closed; what is kept as
+given and received adds up, and every floor is the one of the agreement. Rows are read as they are,
+in the journal's order, and no arithmetic is shared with posting.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger import Minutes
 from ledger.proof import MOST_FINDINGS
 from ledger.sql import raw, read
-from ledger.sql.tables import transfer
-from timebank import flow
+from ledger.sql.tables import account, transfer
+from timebank import agreements, flow
+from timebank.agreements import Terms
 from timebank.comparing_months import Calendar, calendar, damaged_reports
 from timebank.entries import entries, parts
 from timebank.entry import Kind, Side, State
@@ -145,6 +146,7 @@ async def compare(
     await _compare_unposted(conn, community, check)
     await _compare_parts(conn, community, check)
     await _compare_tallies(conn, community, check)
+    await _compare_floors(conn, community, check)
     for sentence in await damaged_reports(conn, community):
         check.found += 1
         check.findings.append(sentence)
@@ -386,15 +388,50 @@ async def _compare_tallies(conn: AsyncConnection, community: UUID, check: _Check
         row.account_id: (row.given.count, row.received.count) for row in rows
     }
     added = {_named(id): (given, received) for id, (given, received) in check.tallies.items()}
-    for account in sorted({*kept, *added}, key=str):
-        stored, sums = kept.get(account, (0, 0)), added.get(account, (0, 0))
+    for whose in sorted({*kept, *added}, key=str):
+        stored, sums = kept.get(whose, (0, 0)), added.get(whose, (0, 0))
         if stored != sums:
             check.found += 1
             check.findings.append(
-                f"account {account} is said to have given {Minutes(stored[0])} and received "
+                f"account {whose} is said to have given {Minutes(stored[0])} and received "
                 f"{Minutes(stored[1])}; its entries add up to {Minutes(sums[0])} and "
                 f"{Minutes(sums[1])}"
             )
+
+
+async def _compare_floors(conn: AsyncConnection, community: UUID, check: _Check) -> None:
+    """Every member's hard floor is what the agreement in force makes of what they have given."""
+    terms = (await agreements.current(conn, community)).terms
+    rows = await conn.execute(
+        select(account.c.id, account.c.floor)
+        .where(account.c.community_id == community, account.c.kind.in_(("member", "organisation")))
+        .order_by(account.c.id)
+    )
+    added = {_named(id): given for id, (given, _) in check.tallies.items()}
+    for row in rows:
+        floor = None if row.floor is None else row.floor.count
+        wanted = _floor(terms, added.get(row.id, 0))
+        if floor != wanted:
+            check.found += 1
+            check.findings.append(
+                f"account {row.id} has the hard floor {_shown(floor)}; by the agreement it is "
+                f"{_shown(wanted)}"
+            )
+
+
+def _floor(terms: Terms, given: int) -> int | None:
+    """The floor in minutes, worked out once more and not as posting does it."""
+    if terms.hard_floor is None:
+        return None
+    percent = terms.hard_floor.count * 100 - max(0, given) * terms.floor_growth
+    grown = -(-percent // 100)  # whole minutes, upwards
+    if terms.floor_growth and terms.lowest_floor is not None:
+        return max(grown, terms.lowest_floor.count)
+    return grown
+
+
+def _shown(floor: int | None) -> str:
+    return "none" if floor is None else str(Minutes(floor))
 
 
 def _named(id: Any) -> UUID | str:

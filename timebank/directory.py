@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +22,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.sql.types import Id, Words
 from timebank.members import Member, MemberKind, Status, as_member, members
 from timebank.text import fold, like
+
+_FITTING = 50  # of whom a typed name may fit, before it is looked at closely
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +80,9 @@ async def page(
     ]
 
 
-async def choices(conn: AsyncConnection, community: UUID, limit: int = 500) -> list[Choice]:
+async def choices(conn: AsyncConnection, community: UUID, limit: int | None = 500) -> list[Choice]:
     """Whom an entry can name: active members and organisations, by name, the first `limit`."""
-    query = _choosable(community).order_by(members.c.name_key, members.c.id).limit(limit)
+    query = _choosable(community).limit(limit)
     return _labelled((await conn.execute(query)).all())
 
 
@@ -87,25 +91,64 @@ async def resolve(conn: AsyncConnection, community: UUID, text: str) -> list[Cho
 
     One choice when a label is written out, or when only one name has words that begin like it.
     """
-    name, _, area = re.sub(r" \([0-9]+\)$", "", text.strip()).partition(" · ")
-    key = fold(name)
+    key = _key(text)
     if not key:
         return []
-    query = (
-        _choosable(community)
-        .where(
-            or_(
-                members.c.name_key.like(like(key)[1:], escape="\\"),
-                members.c.name_key.like("% " + like(key)[1:], escape="\\"),
-            )
-        )
-        .order_by(members.c.name_key, members.c.id)
-        .limit(50)
+    begins = or_(
+        members.c.name_key.like(like(key)[1:], escape="\\"),
+        members.c.name_key.like("% " + like(key)[1:], escape="\\"),
     )
-    rows = (await conn.execute(query)).all()
+    query = _choosable(community).where(begins).limit(_FITTING)
+    return _meant(text, (await conn.execute(query)).all())
+
+
+async def resolve_many(
+    conn: AsyncConnection, community: UUID, texts: Collection[str]
+) -> dict[str, list[Choice]]:
+    """Whom each of these names can mean, as `resolve` says it, in one query for all of them."""
+    if not texts:
+        return {}
+    begin_with: dict[str, list[Any]] = {}  # members by the first letters of their names' words
+    for row in (await conn.execute(_choosable(community))).all():
+        for letter in {word[0] for word in row.name_key.split()}:
+            begin_with.setdefault(letter, []).append(row)
+    found = {}
+    for text in texts:
+        key = _key(text)
+        fitting = (row for row in begin_with.get(key[:1], ()) if _begins(row.name_key, key))
+        found[text] = _meant(text, list(islice(fitting, _FITTING))) if key else []
+    return found
+
+
+def _choosable(community: UUID) -> Select[Any]:
+    return (
+        select(members.c.id, members.c.name, members.c.name_key, members.c.area, members.c.kind)
+        .where(members.c.community_id == community, members.c.status == Status.ACTIVE.value)
+        .order_by(members.c.name_key, members.c.id)
+    )
+
+
+def _key(text: str) -> str:
+    """The name in a typed text or a label, for comparing: without its area and number."""
+    return fold(_parts(text)[0])
+
+
+def _parts(text: str) -> tuple[str, str]:
+    name, _, area = re.sub(r" \([0-9]+\)$", "", text.strip()).partition(" · ")
+    return name, area
+
+
+def _begins(name_key: str, key: str) -> bool:
+    """Whether a name, or a word of it, begins like this."""
+    return name_key.startswith(key) or f" {key}" in name_key
+
+
+def _meant(text: str, rows: Sequence[Any]) -> list[Choice]:
+    """Whom a text can mean, of those whose names have words that begin like it."""
     written_out = [one for one in _labelled(rows) if fold(one.label) == fold(text)]
     if len(written_out) == 1:
         return written_out
+    key, area = _key(text), _parts(text)[1]
     exact = [row for row in rows if row.name_key == key]
     if area:
         exact = [row for row in exact if fold(row.area) == fold(area)] or exact
@@ -114,30 +157,20 @@ async def resolve(conn: AsyncConnection, community: UUID, text: str) -> list[Cho
     return _labelled(exact or rows)[:10]
 
 
-def _choosable(community: UUID) -> Select[Any]:
-    return select(
-        members.c.id, members.c.name, members.c.name_key, members.c.area, members.c.kind
-    ).where(members.c.community_id == community, members.c.status == Status.ACTIVE.value)
-
-
 def _labelled(rows: Sequence[Any]) -> list[Choice]:
     """Two people of one name are told apart by their areas, and by a number where that fails."""
-    keys = [row.name_key for row in rows]
-    shared = [keys.count(key) > 1 for key in keys]
+    named = Counter(row.name_key for row in rows)
     labels = [
-        f"{row.name} · {row.area}" if twice and row.area else row.name
-        for row, twice in zip(rows, shared, strict=True)
+        f"{row.name} · {row.area}" if named[row.name_key] > 1 and row.area else row.name
+        for row in rows
     ]
     # Of several who share a name nobody is called by the bare name: it could mean any of them.
-    numbered = [
-        labels.count(label) > 1 or (twice and not row.area)
-        for row, label, twice in zip(rows, labels, shared, strict=True)
-    ]
-    return [
-        Choice(
-            row.id,
-            f"{label} ({labels[:place].count(label) + 1})" if numbered[place] else label,
-            MemberKind(row.kind),
-        )
-        for place, (row, label) in enumerate(zip(rows, labels, strict=True))
-    ]
+    called = Counter(labels)
+    numbers: Counter[str] = Counter()
+    found = []
+    for row, label in zip(rows, labels, strict=True):
+        numbers[label] += 1
+        if called[label] > 1 or (named[row.name_key] > 1 and not row.area):
+            label = f"{label} ({numbers[label]})"
+        found.append(Choice(row.id, label, MemberKind(row.kind)))
+    return found

@@ -6,7 +6,7 @@ in `timebank.posting`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    text,
     union,
     union_all,
 )
@@ -46,6 +47,8 @@ from timebank.members import MemberKind, Status, buddies, members
 
 LONGEST_WORDS = 4000
 """Characters of a note, a reason, a question or an answer."""
+
+_CHUNK = 500
 
 entries = Table(
     "entry",
@@ -79,9 +82,16 @@ entries = Table(
     ForeignKeyConstraint(["community_id", "reverses_id"], ["entry.community_id", "entry.id"]),
     CheckConstraint("minutes > 0", name="minutes"),
     Index("ix_entry_waiting", "community_id", "state", "recorded_at"),
-    Index("ix_entry_contested", "community_id", "contested", "recorded_at"),
+    Index(
+        "ix_entry_contested",
+        "community_id",
+        "recorded_at",
+        sqlite_where=text("contested = 1"),
+        postgresql_where=text("contested"),
+    ),
     Index("ix_entry_recorder", "community_id", "recorded_by", "state"),
     Index("ix_entry_counted", "community_id", "counted_on", "id"),
+    Index("ix_entry_day", "community_id", "occurred_on", "minutes"),
     sqlite_strict=True,
 )
 
@@ -144,14 +154,22 @@ async def several(
 
 async def story(conn: AsyncConnection, community: UUID, entry_id: UUID) -> list[Step]:
     """What happened to an entry, in order. Whether somebody may read it, `get` says."""
+    return (await stories(conn, community, [entry_id])).get(entry_id, [])
+
+
+async def stories(
+    conn: AsyncConnection, community: UUID, ids: Collection[UUID]
+) -> dict[UUID, list[Step]]:
+    """What happened to each of these entries, in order and in one query; says not who may read."""
     rows = await conn.execute(
         select(steps, members.c.name.label("name"))
         .outerjoin(members, is_member(steps, steps.c.member_id))
-        .where(steps.c.community_id == community, steps.c.entry_id == entry_id)
-        .order_by(steps.c.number)
+        .where(steps.c.community_id == community, steps.c.entry_id.in_(set(ids)))
+        .order_by(steps.c.entry_id, steps.c.number)
     )
-    return [
-        Step(
+    found: dict[UUID, list[Step]] = {}
+    for row in rows:
+        step = Step(
             row.number,
             StepKind(row.kind),
             row.member_id,
@@ -161,8 +179,23 @@ async def story(conn: AsyncConnection, community: UUID, entry_id: UUID) -> list[
             row.override,
             row.stood_in,
         )
-        for row in rows
-    ]
+        found.setdefault(row.entry_id, []).append(step)
+    return found
+
+
+async def approved_by(
+    conn: AsyncConnection, community: UUID, ids: Collection[UUID], member_id: UUID
+) -> set[UUID]:
+    """Those of these entries that this member approved."""
+    rows = await conn.execute(
+        select(steps.c.entry_id).where(
+            steps.c.community_id == community,
+            steps.c.entry_id.in_(set(ids)),
+            steps.c.kind == StepKind.APPROVED.value,
+            steps.c.member_id == member_id,
+        )
+    )
+    return {row.entry_id for row in rows}
 
 
 async def waiting_for(
@@ -202,6 +235,29 @@ async def recent_of(
     wanted = tuple(states) if states is not None else tuple(State)
     theirs = _ids_of(community, member_id, wanted)
     return await _listed(conn, community, theirs, limit, newest_first=True)
+
+
+async def every_of(
+    conn: AsyncConnection,
+    community: UUID,
+    member_id: UUID,
+    *,
+    states: Collection[State] | None = None,
+) -> AsyncIterator[Entry]:
+    """All that `recent_of` begins with, read in chunks; for files of any length."""
+    wanted = tuple(states) if states is not None else tuple(State)
+    rows = await conn.execute(
+        select(entries.c.id)
+        .where(
+            entries.c.community_id == community,
+            entries.c.id.in_(_ids_of(community, member_id, wanted)),
+        )
+        .order_by(entries.c.recorded_at.desc(), entries.c.id.desc())
+    )
+    ids = [row.id for row in rows]
+    for start in range(0, len(ids), _CHUNK):
+        for entry in await load(conn, community, ids[start : start + _CHUNK]):
+            yield entry
 
 
 async def load(conn: AsyncConnection, community: UUID, ids: Collection[UUID]) -> list[Entry]:

@@ -7,7 +7,8 @@
        └─► withdrawn
 
 An approved entry may still be disputed for a while: it stays posted and is `contested` until a
-coordinator keeps it or undoes it. Tables and verbs are in `timebank.entries`.
+coordinator keeps it or undoes it. While an entry is disputed, its steps are a conversation of both
+sides with the one coordinator who looks into it. Tables and verbs are in `timebank.entries`.
 """
 
 from __future__ import annotations
@@ -69,8 +70,11 @@ class StepKind(StrEnum):
     CHANGED = "changed"  # answered with a corrected entry after it was returned
     CONFIRMED = "confirmed"
     DISPUTED = "disputed"
+    UNDO_ASKED = "undo_asked"  # disputed, with the wish that it be undone
+    TAKEN = "taken"  # a coordinator looks into what somebody disputes
     ANSWERED = "answered"
     RETURNED = "returned"
+    UNASKED = "unasked"  # the coordinator's question was taken back
     WITHDRAWN = "withdrawn"
     APPROVED = "approved"
     DECLINED = "declined"
@@ -78,6 +82,10 @@ class StepKind(StrEnum):
     REVERSED = "reversed"
     BROUGHT_IN = "brought_in"  # written down and posted at once, from a file
     POSTED = "posted"  # posted without a coordinator, as the agreement says
+
+
+DISPUTES = (StepKind.DISPUTED, StepKind.UNDO_ASKED)
+"""Steps that say an entry is not right."""
 
 
 @dataclass(frozen=True, slots=True)

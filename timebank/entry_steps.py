@@ -4,7 +4,7 @@ Every step is kept with who, when and their words, in the transaction of what it
 with the audit and the mails that tell of it.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +16,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from timebank import acting, agreements, audit, notices, policy
+from timebank import acting, agreements, audit, disputes, notices, policy
 from timebank.acting import Actor
-from timebank.entries import LONGEST_WORDS, entries, one, parts, seen, steps
+from timebank.entries import LONGEST_WORDS, entries, one, parts, seen, steps, story
 from timebank.entry import (
     Entry,
     State,
@@ -31,6 +31,7 @@ from timebank.errors import (
     ReasonMissing,
     WrongState,
 )
+from timebank.limits import Foreseen
 from timebank.moment import Moment
 from timebank.notices import EntryNews
 
@@ -63,7 +64,7 @@ async def confirm(
     accounts = {part.account_id for part in mine}
     await _answered(conn, entry, accounts, confirmed_at=now.at, confirmed_by=actor.id)
     state = _settled(await one(conn, community, entry_id))
-    return await _move(conn, entry, state, StepKind.CONFIRMED, actor, now, words)
+    return await move(conn, entry, state, StepKind.CONFIRMED, actor, now, words)
 
 
 async def dispute(
@@ -80,6 +81,32 @@ async def dispute(
     Before it is approved, it then waits for a coordinator. Afterwards, for as many days as the
     agreement allows, it stays posted and is contested. Refuses with `Forbidden` and `WrongState`.
     """
+    return await _dispute(conn, community, entry_id, words, StepKind.DISPUTED, by=by, now=now)
+
+
+async def ask_undo(
+    conn: AsyncConnection,
+    community: UUID,
+    entry_id: UUID,
+    words: str = "",
+    *,
+    by: UUID,
+    now: Moment,
+) -> Entry:
+    """Dispute an entry and say that it should be undone. For the rest the same as `dispute`."""
+    return await _dispute(conn, community, entry_id, words, StepKind.UNDO_ASKED, by=by, now=now)
+
+
+async def _dispute(
+    conn: AsyncConnection,
+    community: UUID,
+    entry_id: UUID,
+    words: str,
+    kind: StepKind,
+    *,
+    by: UUID,
+    now: Moment,
+) -> Entry:
     _refuse_empty(words)
     actor, entry = await at_hand(conn, community, entry_id, by)
     if not policy.stands_in(actor.member, entry, actor.acts_for):
@@ -90,12 +117,10 @@ async def dispute(
         terms = (await agreements.current(conn, community)).terms
         if now.at.date() > policy.dispute_ends(entry, terms):
             raise WrongState(entry.state, "dispute")
-        return await _move(
-            conn, entry, entry.state, StepKind.DISPUTED, actor, now, words, contested=True
-        )
+        return await move(conn, entry, entry.state, kind, actor, now, words, contested=True)
     accounts = {part.account_id for part in policy.answerable(actor.member, entry, actor.acts_for)}
     await _answered(conn, entry, accounts, confirmed_at=None, confirmed_by=None)
-    return await _move(conn, entry, State.DISPUTED, StepKind.DISPUTED, actor, now, words)
+    return await move(conn, entry, State.DISPUTED, kind, actor, now, words)
 
 
 async def answer(
@@ -109,8 +134,8 @@ async def answer(
 ) -> Entry:
     """Answer a coordinator's question, or what somebody said against an entry.
 
-    A returned entry then waits as it did before. Needs words; refuses with `Forbidden` and
-    `WrongState`.
+    A returned entry then waits as it did before. The first coordinator who speaks in a dispute
+    looks into it from then on. Needs words; refuses with `Forbidden` and `WrongState`.
     """
     _refuse_empty(words)
     actor, entry = await at_hand(conn, community, entry_id, by)
@@ -118,8 +143,13 @@ async def answer(
         if entry.state is State.RETURNED:
             raise Forbidden("answer")
         raise WrongState(entry.state, "answer")
-    state = _settled(entry) if entry.state is State.RETURNED else entry.state
-    return await _move(conn, entry, state, StepKind.ANSWERED, actor, now, words)
+    if entry.state is State.RETURNED:
+        return await move(conn, entry, _settled(entry), StepKind.ANSWERED, actor, now, words)
+    kind = StepKind.ANSWERED
+    if policy.may_look_into(actor.member, entry, actor.acts_for):
+        taken = disputes.looked_into_by(await story(conn, community, entry_id))
+        kind = StepKind.TAKEN if taken is None else kind
+    return await move(conn, entry, entry.state, kind, actor, now, words)
 
 
 async def withdraw(
@@ -143,7 +173,7 @@ async def withdraw(
         return entry
     if not policy.may_withdraw(actor.member, entry):
         raise WrongState(entry.state, "withdraw")
-    return await _move(conn, entry, State.WITHDRAWN, StepKind.WITHDRAWN, actor, now, words)
+    return await move(conn, entry, State.WITHDRAWN, StepKind.WITHDRAWN, actor, now, words)
 
 
 # ── A coordinator ────────────────────────────────────────────────────────────────────────────────
@@ -163,7 +193,57 @@ async def return_with_question(
     actor, entry = await _for_coordinator(conn, community, entry_id, by, "return")
     if not policy.may_return(actor.member, entry):
         raise WrongState(entry.state, "return")
-    return await _move(conn, entry, State.RETURNED, StepKind.RETURNED, actor, now, words)
+    return await move(conn, entry, State.RETURNED, StepKind.RETURNED, actor, now, words)
+
+
+async def unask(
+    conn: AsyncConnection,
+    community: UUID,
+    entry_id: UUID,
+    words: str = "",
+    *,
+    before: State,
+    by: UUID,
+    now: Moment,
+) -> Entry:
+    """Take one's own question back before it is answered; the entry waits as it did `before`.
+
+    Twice is once. `WrongState` when it was answered, or somebody else asked.
+    """
+    _refuse_long(words)
+    actor, entry = await _for_coordinator(conn, community, entry_id, by, "unask")
+    last = (await story(conn, community, entry_id))[-1]
+    if (last.kind, last.member_id) == (StepKind.UNASKED, by):
+        return entry
+    if entry.state is not State.RETURNED or last.member_id != by:
+        raise WrongState(entry.state, "unask")
+    return await move(conn, entry, before, StepKind.UNASKED, actor, now, words)
+
+
+async def take(
+    conn: AsyncConnection,
+    community: UUID,
+    entry_id: UUID,
+    words: str = "",
+    *,
+    by: UUID,
+    now: Moment,
+) -> Entry:
+    """Look into what somebody disputes: from now on this coordinator does, and both sides see it.
+
+    Not by a coordinator who stands in the entry (`Forbidden`). Another one may take it over.
+    Twice is once.
+    """
+    _refuse_long(words)
+    actor, entry = await _for_coordinator(conn, community, entry_id, by, "take")
+    if not disputes.is_open(entry):
+        raise WrongState(entry.state, "take")
+    if not policy.may_look_into(actor.member, entry, actor.acts_for):
+        raise Forbidden("take")
+    taken = disputes.looked_into_by(await story(conn, community, entry_id))
+    if taken is not None and taken.member_id == by:
+        return entry
+    return await move(conn, entry, entry.state, StepKind.TAKEN, actor, now, words)
 
 
 async def decline(
@@ -182,7 +262,7 @@ async def decline(
         return entry
     if not policy.may_decline(actor.member, entry):
         raise WrongState(entry.state, "decline")
-    return await _move(conn, entry, State.DECLINED, StepKind.DECLINED, actor, now, words)
+    return await move(conn, entry, State.DECLINED, StepKind.DECLINED, actor, now, words)
 
 
 async def keep(
@@ -204,7 +284,7 @@ async def keep(
         raise WrongState(entry.state, "keep")
     if not policy.may_keep(actor.member, entry, actor.manages):
         raise OwnGain("keep")
-    return await _move(conn, entry, entry.state, StepKind.KEPT, actor, now, words, contested=False)
+    return await move(conn, entry, entry.state, StepKind.KEPT, actor, now, words, contested=False)
 
 
 # ── What all steps share ─────────────────────────────────────────────────────────────────────────
@@ -266,7 +346,7 @@ def _settled(entry: Entry) -> State:
     return State.CONFIRMED if asked and not waits else State.RECORDED
 
 
-async def _move(
+async def move(
     conn: AsyncConnection,
     entry: Entry,
     state: State,
@@ -276,8 +356,12 @@ async def _move(
     words: str,
     *,
     contested: bool | None = None,
+    instead: Entry | None = None,
 ) -> Entry:
-    """Put an entry into a state and keep the step that led there."""
+    """Put an entry into a state and keep the step that led there; who may, the caller has asked.
+
+    `instead` is the entry that stands in its place from now on.
+    """
     await conn.execute(
         update(entries)
         .where(entries.c.community_id == entry.community_id, entries.c.id == entry.id)
@@ -290,7 +374,7 @@ async def _move(
     if state in (State.WITHDRAWN, State.DECLINED):
         await _answered(conn, entry, [part.account_id for part in entry.parts])
     moved = await one(conn, entry.community_id, entry.id)
-    await keep_step(conn, moved, kind, by, now, words)
+    await keep_step(conn, moved, kind, by, now, words, instead=instead)
     return moved
 
 
@@ -301,8 +385,16 @@ async def keep_step(
     by: Actor,
     now: Moment,
     words: str = "",
+    *,
+    instead: Entry | None = None,
+    told: frozenset[UUID] = frozenset(),
+    foreseen: Sequence[Foreseen] = (),
+    tell: bool = True,
 ) -> None:
-    """Keep a step, write the audit and tell those concerned."""
+    """Keep a step, write the audit and tell those concerned, except those who are `told`.
+
+    Without `tell` nobody is: somebody else sees to it.
+    """
     number = select(func.coalesce(func.max(steps.c.number), 0) + 1).where(
         steps.c.community_id == entry.community_id, steps.c.entry_id == entry.id
     )
@@ -330,7 +422,21 @@ async def keep_step(
         agreement_version=entry.agreement_version,
         now=now,
     )
-    news = EntryNews(entry, kind, by.id, by.member.name, words)
+    if not tell:
+        return
+    fresh = kind is StepKind.RECORDED
+    looks_into = None if fresh else await disputes.coordinator(conn, entry)
+    news = EntryNews(
+        entry,
+        kind,
+        by.id,
+        by.member.name,
+        words,
+        also=looks_into,
+        told=told,
+        instead=instead,
+        foreseen=tuple(foreseen),
+    )
     await notices.entry_steps(conn, entry.community_id, [news], now=now)
 
 

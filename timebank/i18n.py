@@ -63,8 +63,10 @@ def format_minutes(minutes: Minutes, *, signed: bool = False) -> str:
     return f"{sign}{abs(minutes)}"
 
 
-def format_day(day: date, language: str, style: Literal["full", "short"] = "full") -> str:
-    """`Tuesday 10 November 2026`, or `10 Nov 2026`."""
+def format_day(day: date, language: str, style: Literal["full", "short", "tiny"] = "full") -> str:
+    """`Tuesday 10 November 2026`, `10 Nov 2026`, or `10 Nov`."""
+    if style == "tiny":
+        return format_skeleton("MMMd", day, locale=_locale(language))
     width = "full" if style == "full" else "medium"
     return format_date(day, format=width, locale=_locale(language))
 

@@ -106,6 +106,7 @@ members = Table(
     CheckConstraint("status IN ('applied', 'active', 'paused', 'left')", name="status"),
     Index("ix_member_name", "community_id", "status", "name_key"),
     Index("ix_member_person", "person_id"),
+    Index("ix_member_role", "community_id", "role", "status"),  # asked at each posting
     sqlite_strict=True,
 )
 
@@ -135,6 +136,7 @@ tallies = Table(  # totals that would otherwise be re-added on each page; `verif
     Column("account_id", Id, primary_key=True),
     Column("given", MinutesType, nullable=False),  # help given, reversals taken off
     Column("received", MinutesType, nullable=False),
+    Column("latest_at", Instant),  # the last day with help, at its midnight (UTC); for the inbox
     ForeignKeyConstraint(["community_id", "account_id"], ["account.community_id", "account.id"]),
     sqlite_strict=True,
 )

@@ -30,11 +30,15 @@ from timebank import (  # noqa: F401 - each adds its tables to the metadata
     batches,
     books,
     communities,
+    corrections,
     entries,
     gatherings,
+    inbox,
+    limits,
     listings,
     members,
     months,
+    odd,
     organisations,
     outbox,
     people,
@@ -45,6 +49,7 @@ from timebank import (  # noqa: F401 - each adds its tables to the metadata
 )
 from timebank.config import Settings
 from timebank.imports import files as import_files  # noqa: F401 - the same
+from timebank.inbox import aside, deeds, in_hand, morning  # noqa: F401
 
 T = TypeVar("T")
 

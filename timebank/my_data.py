@@ -8,7 +8,6 @@ was, so we do not call it anonymous.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import zipfile
@@ -22,15 +21,30 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Minutes
 from ledger.sql import store, tables
-from timebank import audit, communities, members, months, policy, proposals, statements
+from timebank import (
+    audit,
+    communities,
+    corrections,
+    members,
+    months,
+    policy,
+    proposals,
+    spreadsheet,
+    statements,
+)
+from timebank.batches import batches
 from timebank.entries import entries, parts, steps
 from timebank.entry import OPEN
 from timebank.errors import EntriesWaiting, Forbidden, WrongState
 from timebank.imports.files import incoming, numbers
+from timebank.inbox import aside, deeds, in_hand, morning
+from timebank.limits import past_limits
 from timebank.members import Member, Role, Status, buddies
 from timebank.moment import Moment
+from timebank.odd import oddities
 from timebank.outbox import outbox
 from timebank.people import people, sessions, tokens
+from timebank.spreadsheet import Format, Table
 from timebank.text import fold
 
 _README = """Your data in {community}, as of {at} (UTC)
@@ -44,14 +58,16 @@ agreement.json   what you proposed for the agreement, and said to what others pr
 months.json      what you said about closing months
 numbers.json     what programs that your community used before called you
 files.json       the files that you brought in
+batches.json     sheets and files of entries that you brought in
 audit.json       what you did, and what was done to you
+desk.json        what coordinators noted: about you, or you as one of them
 """
 
 
 async def archive(conn: AsyncConnection, community: UUID, member: UUID, *, now: Moment) -> bytes:
     """Everything kept about a member, as a zip of JSON and CSV with a page that explains it."""
     here = await communities.by_id(conn, community)
-    files = {
+    files: dict[str, str | bytes] = {
         "README.txt": _README.format(community=here.name, at=now.at.isoformat(" ", "minutes")),
         "member.json": _json(await _about(conn, community, member)),
         "statement.csv": await _statement(conn, community, member),
@@ -96,6 +112,14 @@ async def archive(conn: AsyncConnection, community: UUID, member: UUID, *, now: 
                 ),
             )
         ),
+        "batches.json": _json(
+            await _rows(
+                conn,
+                select(batches).where(
+                    batches.c.community_id == community, batches.c.made_by == member
+                ),
+            )
+        ),
         "audit.json": _json(
             await _rows(
                 conn,
@@ -105,6 +129,7 @@ async def archive(conn: AsyncConnection, community: UUID, member: UUID, *, now: 
                 ),
             )
         ),
+        "desk.json": _json(await _desk(conn, community, member)),
     }
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as folder:
@@ -133,6 +158,7 @@ async def close(
         await members.leave(conn, community, member, by=by, now=now)
     await _erase_words(conn, community, member)
     await _erase_governance(conn, community, member)
+    await _erase_notes(conn, community, member)
     await _erase_member(conn, community, member, now)
     await _erase_mails_and_invitations(conn, community, leaving)
     if leaving.person_id is not None:
@@ -185,6 +211,14 @@ async def _erase_words(conn: AsyncConnection, community: UUID, member: UUID) -> 
         .values(words="")
     )
     await conn.execute(
+        update(aside.put_aside).where(aside.concerns(community, member)).values(words="")
+    )
+    await conn.execute(
+        update(batches)
+        .where(batches.c.community_id == community, batches.c.made_by == member)
+        .values(label="")
+    )
+    await conn.execute(
         delete(buddies).where(
             buddies.c.community_id == community,
             or_(buddies.c.member_id == member, buddies.c.buddy_id == member),
@@ -226,6 +260,18 @@ async def _erase_governance(conn: AsyncConnection, community: UUID, member: UUID
             .where(table.c.community_id == community, table.c.id == row.id)
             .values(reason="", changes=row.changes if kept else row.changes | {"purpose": ""})
         )
+
+
+async def _erase_notes(conn: AsyncConnection, community: UUID, member: UUID) -> None:
+    """What was noted about them only for as long as they are here."""
+    for table, whose in (
+        (past_limits, past_limits.c.account_id),
+        (oddities, oddities.c.account_id),
+        (in_hand.in_hand, in_hand.in_hand.c.member_id),
+        (in_hand.in_hand, in_hand.in_hand.c.thing_id),
+        (morning.mornings, morning.mornings.c.member_id),
+    ):
+        await conn.execute(delete(table).where(table.c.community_id == community, whose == member))
 
 
 async def _erase_member(conn: AsyncConnection, community: UUID, member: UUID, now: Moment) -> None:
@@ -311,12 +357,10 @@ async def _about(conn: AsyncConnection, community: UUID, member: UUID) -> dict[s
     return found | ({"balance": row.balance, "lines": row.lines} if row else {})
 
 
-async def _statement(conn: AsyncConnection, community: UUID, member: UUID) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    async for row in statements.csv_rows(conn, community, member, by=member):
-        writer.writerow(row)
-    return text.getvalue()
+async def _statement(conn: AsyncConnection, community: UUID, member: UUID) -> bytes:
+    lines = await statements.rows(conn, community, member, by=member)
+    table = Table("statement", statements.HEADINGS, [line async for line in lines])
+    return spreadsheet.write(table, Format.CSV)
 
 
 async def _entries(conn: AsyncConnection, community: UUID, member: UUID) -> list[Mapping[str, Any]]:
@@ -353,6 +397,25 @@ async def _governance(
         "steps": await _rows(
             conn, select(said).where(said.c.community_id == community, said.c.member_id == member)
         ),
+    }
+
+
+async def _desk(conn: AsyncConnection, community: UUID, member: UUID) -> dict[str, Any]:
+    """Notes of the desk that are about a member, or by them."""
+    own = {
+        past_limits: past_limits.c.account_id == member,
+        oddities: oddities.c.account_id == member,
+        aside.put_aside: aside.concerns(community, member),
+        in_hand.in_hand: or_(
+            in_hand.in_hand.c.member_id == member, in_hand.in_hand.c.thing_id == member
+        ),
+        deeds.deeds: deeds.deeds.c.member_id == member,
+        corrections.corrections: corrections.corrections.c.made_by == member,
+        morning.mornings: morning.mornings.c.member_id == member,
+    }
+    return {
+        table.name: await _rows(conn, select(table).where(table.c.community_id == community, which))
+        for table, which in own.items()
     }
 
 

@@ -6,7 +6,7 @@ e-mail get none; where a buddy or an account manager may answer for them, the bu
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from timebank import communities, outbox, readers
 from timebank.entry import Entry, StepKind
 from timebank.i18n import N_, format_day, format_minutes, translations
+from timebank.limits import Beyond, Foreseen
 from timebank.members import Member
 from timebank.moment import Moment
 from timebank.outbox import Mail
@@ -25,7 +26,12 @@ from timebank.readers import Reader
 
 @dataclass(frozen=True, slots=True)
 class EntryNews:
-    """One step of one entry, to be told to everyone concerned but the one who took it."""
+    """One step of one entry, to be told to everyone concerned but the one who took it.
+
+    `also` is a coordinator who looks into it; those who are `told` already hear nothing more.
+    `instead` is the entry that stands in its place from now on, and `foreseen` who would be past a
+    soft limit by it: each reads of nobody but themselves (or whom they read for).
+    """
 
     entry: Entry
     kind: StepKind
@@ -33,6 +39,10 @@ class EntryNews:
     by_name: str | None
     words: str = ""
     override: bool = False
+    also: UUID | None = None
+    told: frozenset[UUID] = frozenset()
+    instead: Entry | None = None
+    foreseen: tuple[Foreseen, ...] = ()
 
 
 async def entry_steps(
@@ -42,12 +52,12 @@ async def entry_steps(
     if not news:
         return
     here = await communities.by_id(conn, community)
-    concerned = {id for one in news for id in _concerned(one)}
-    told = await readers.of(conn, community, concerned)
+    wanted = [_wanted(one) for one in news]
+    found = await readers.of(conn, community, set[UUID]().union(*wanted))
     mails = [
         _entry_mail(here, one, reader)
-        for one in news
-        for reader in readers.distinct(told, _concerned(one))
+        for one, ids in zip(news, wanted, strict=True)
+        for reader in readers.distinct(found, ids)
         if reader.member_id != one.by
     ]
     await outbox.put_many(conn, mails, now=now)
@@ -272,8 +282,11 @@ _SUBJECTS = {
     StepKind.CHANGED: N_("{by} changed an entry: {what}"),
     StepKind.CONFIRMED: N_("{by} confirmed {minutes}: {what}"),
     StepKind.DISPUTED: N_("{by} disagrees about {minutes}: {what}"),
+    StepKind.UNDO_ASKED: N_("{by} asks for {minutes} to be undone: {what}"),
+    StepKind.TAKEN: N_("{by} looks into it: {what}"),
     StepKind.ANSWERED: N_("{by} answered: {what}"),
     StepKind.RETURNED: N_("{by} has a question: {what}"),
+    StepKind.UNASKED: N_("{by} took the question back: {what}"),
     StepKind.WITHDRAWN: N_("{by} withdrew an entry: {what}"),
     StepKind.APPROVED: N_("Approved, {minutes}: {what}"),
     StepKind.POSTED: N_("Recorded for good, {minutes}: {what}"),
@@ -283,49 +296,110 @@ _SUBJECTS = {
 }
 
 
+_WHAT_NOW = {
+    StepKind.RECORDED: N_("If that is not right, say so on its page:"),
+    StepKind.APPROVED: N_("If that is not right, say so on its page:"),
+    StepKind.POSTED: N_("If that is not right, say so on its page:"),
+    StepKind.DISPUTED: N_("You can say how you remember it, on its page:"),
+    StepKind.UNDO_ASKED: N_("You can say how you remember it, on its page:"),
+    StepKind.TAKEN: N_("If there is something they should know, write it on its page:"),
+}
+
+
 def _entry_mail(here: communities.Community, one: EntryNews, reader: Reader) -> Mail:
     _ = translations(reader.language).gettext
     entry = one.entry
-    facts = {
-        "by": one.by_name or _("The agreement"),
+    facts = _facts(here, one, entry, reader)
+    subject = N_("Corrected: {what}") if one.instead else _SUBJECTS[one.kind]
+    paragraphs = [
+        _("Hello {name},").format(name=reader.name),
+        _(subject).format(**facts),
+        _("{givers} gave {receivers} {minutes} on {day}.").format(**facts),
+    ]
+    if one.words:
+        paragraphs.append(_("In their words: {words}").format(words=one.words))
+    if one.instead is not None:
+        stands = N_(
+            "In its place stands now: {givers} gave {receivers} {minutes} on {day}. It waits to "
+            "be approved like any other."
+        )
+        paragraphs.append(_(stands).format(**_facts(here, one, one.instead, reader)))
+    if one.override:
+        paragraphs.append(
+            _(
+                "The lowest balance of our agreement was passed for it, for the reason given. The "
+                "limit itself stays as it is."
+            )
+        )
+    paragraphs += [_limit(one, reader, _) for one in one.foreseen if _reads_for(one, reader)]
+    paragraphs.append(_(_WHAT_NOW.get(one.kind, N_("Here is its page:"))))
+    page = one.instead or entry
+    return Mail(
+        reader.email,
+        reader.name,
+        _(subject).format(**facts),
+        "\n\n".join(paragraphs),
+        f"/c/{here.slug}/entries/{page.id}",
+        here.id,
+    )
+
+
+def _facts(
+    here: communities.Community, one: EntryNews, entry: Entry, reader: Reader
+) -> dict[str, str]:
+    return {
+        "by": one.by_name or translations(reader.language).gettext("The agreement"),
         "minutes": format_minutes(entry.minutes),
         "what": entry.note or entry.category or here.name,
         "givers": _names(entry.givers),
         "receivers": _names(entry.receivers),
         "day": format_day(entry.occurred_on, reader.language),
     }
-    paragraphs = [
-        _("Hello {name},").format(name=reader.name),
-        _(_SUBJECTS[one.kind]).format(**facts),
-        _("{givers} gave {receivers} {minutes} on {day}.").format(**facts),
-    ]
-    if one.words:
-        paragraphs.append(_("In their words: {words}").format(words=one.words))
-    if one.override:
-        paragraphs.append(_("A hard floor was passed for it, for the reason given."))
-    if one.kind is StepKind.RECORDED:
-        paragraphs.append(_("If that is not right, say so on its page:"))
+
+
+def _reads_for(one: Foreseen, reader: Reader) -> bool:
+    return one.account_id == reader.reads_for
+
+
+def _limit(one: Foreseen, reader: Reader, _: Callable[[str], str]) -> str:
+    """What somebody reads who would be past a soft limit: where they would stand, and no blame."""
+    facts = {"after": format_minutes(one.after)}
+    theirs = reader.member_id != reader.reads_for
+    if one.beyond is Beyond.BELOW:
+        said = (
+            N_("With this their balance would be {after}. That is a point at which we talk.")
+            if theirs
+            else N_(
+                "With this your balance would be {after}. Nothing is wrong with that; it is a "
+                "point at which we like to talk, so somebody may ring you."
+            )
+        )
     else:
-        paragraphs.append(_("Here is its page:"))
-    return Mail(
-        reader.email,
-        reader.name,
-        _(_SUBJECTS[one.kind]).format(**facts),
-        "\n\n".join(paragraphs),
-        f"/c/{here.slug}/entries/{entry.id}",
-        here.id,
-    )
+        said = (
+            N_("With this their balance would be {after}: hours to be spent on something nice.")
+            if theirs
+            else N_(
+                "With this your balance would be {after}. What could others do for you? Somebody "
+                "may ring you about it."
+            )
+        )
+    return _(said).format(**facts)
 
 
 def _names(parts: Sequence[Any]) -> str:
     return ", ".join(part.name for part in parts)
 
 
-def _concerned(one: EntryNews) -> set[UUID]:
-    """Everyone in the entry, and those who recorded it or had it recorded."""
-    entry = one.entry
+def concerned(entry: Entry) -> set[UUID]:
+    """Everyone in an entry, and those who recorded it or had it recorded."""
     others = {entry.recorded_by, entry.on_behalf_of or entry.recorded_by}
     return {part.account_id for part in entry.parts} | others
+
+
+def _wanted(one: EntryNews) -> set[UUID]:
+    """Who is to hear of it: those concerned, who looks into it, and who knows already not again."""
+    also = {one.also} if one.also is not None else set()
+    return (concerned(one.entry) | also) - one.told
 
 
 async def _to_person(

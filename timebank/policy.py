@@ -243,6 +243,12 @@ def may_answer(me: Member, entry: Entry, acts_for: Accounts = NOBODY) -> bool:
     return disputed and (writes or stands_in(me, entry, acts_for))
 
 
+def may_look_into(me: Member, entry: Entry, acts_for: Accounts = NOBODY) -> bool:
+    """Which coordinator may look into a dispute: one who stands on neither side of it."""
+    disputed = entry.state is State.DISPUTED or entry.contested
+    return may_coordinate(me) and disputed and not stands_in(me, entry, acts_for)
+
+
 def may_return(me: Member, entry: Entry) -> bool:
     """A coordinator asks before deciding."""
     return may_coordinate(me) and entry.state in OPEN and entry.state is not State.RETURNED
@@ -312,6 +318,11 @@ def may_undo(me: Member, entry: Entry, manages: Accounts = NOBODY) -> bool:
     )
 
 
+def may_correct(me: Member, entry: Entry, manages: Accounts = NOBODY) -> bool:
+    """A coordinator puts another entry in the place of one that they may undo, or decline."""
+    return may_undo(me, entry, manages) or may_decline(me, entry)
+
+
 def steps_open_to(
     me: Member,
     entry: Entry,
@@ -340,7 +351,9 @@ def steps_open_to(
         "approve": may_approve(me, entry, manages, terms=terms, sole=sole)
         and agreed_enough(entry, terms, silent=silent),
         "decline": may_decline(me, entry),
+        "take": may_look_into(me, entry, acts_for),
         "keep": may_keep(me, entry, manages),
+        "correct": may_correct(me, entry, manages),
         "undo": may_undo(me, entry, manages),
     }
     return frozenset(step for step, open_ in found.items() if open_)

@@ -16,11 +16,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID, uuid5
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, case, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,26 +28,29 @@ from ledger import ZERO, JournalEntry, LedgerError, Minutes, PostedTransfer, com
 from ledger import Refused as LedgerRefused
 from ledger.entry import mirrored
 from ledger.errors import NoJournal
-from ledger.sql import planner, read, store
+from ledger.sql import planner, store
 from timebank import (
     acting,
     agreements,
     audit,
     communities,
+    corrections,
     entries,
     entry_steps,
-    flow,
+    limits,
     months,
     notices,
     policy,
+    recording,
     shapes,
 )
 from timebank.acting import Actor
 from timebank.agreements import Agreement, Approval, Terms
 from timebank.audit import NewAct
 from timebank.communities import Community
+from timebank.corrections import Correction
 from timebank.db import EVERYWHERE, Database
-from timebank.entry import OPEN, Entry, Kind, Part, Side, State, StepKind
+from timebank.entry import OPEN, Entry, Kind, NewEntry, Part, Side, State, StepKind
 from timebank.errors import (
     BadInput,
     CannotUndo,
@@ -60,10 +63,12 @@ from timebank.errors import (
     TimebankError,
     WrongState,
 )
+from timebank.limits import Moved
 from timebank.members import Status, tallies
 from timebank.moment import Moment
 from timebank.notices import EntryNews
 from timebank.periods import Month, counted_on
+from timebank.recording import Draft
 
 _SALT = 32
 _AGREED_AT_ONCE = 200
@@ -91,6 +96,22 @@ class Undo:
     entry_id: UUID
     by: UUID
     reason: str
+    override: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Correct:
+    """Undo a posted entry and write `new` down in its place, under the id `new_id`: both or none.
+
+    The new one waits like any other. See `timebank.corrections`.
+    """
+
+    community: UUID
+    entry_id: UUID
+    by: UUID
+    reason: str
+    new: NewEntry
+    new_id: UUID
     override: bool = False
 
 
@@ -133,7 +154,7 @@ class PostAgreed:
     entry_id: UUID
 
 
-Request: TypeAlias = Approve | Undo | PostAgreed | BringIn | TakeBack
+Request: TypeAlias = Approve | Undo | Correct | PostAgreed | BringIn | TakeBack
 _OF_FILES = (BringIn, TakeBack)
 
 
@@ -155,13 +176,6 @@ class Refused:
 
 
 Verdict: TypeAlias = Done | Refused
-
-
-class Below(NamedTuple):
-    """Somebody who would stand below the soft floor, and where they would stand."""
-
-    name: str
-    after: Minutes
 
 
 async def post(db: Database, requests: Sequence[Request], *, now: Moment) -> list[Verdict]:
@@ -206,23 +220,6 @@ async def post_agreed(db: Database, *, now: Moment) -> list[Verdict]:
     return await post(db, found, now=now)
 
 
-async def below_soft_floor(conn: AsyncConnection, community: UUID, entry: Entry) -> list[Below]:
-    """Who would stand below the soft floor if this entry were posted now; worth a conversation.
-
-    It refuses nothing. The commons has a budget of its own and is left out.
-    """
-    terms = (await agreements.current(conn, community)).terms
-    gaining = flow.gaining_side(entry.kind)
-    giving_up = [
-        part
-        for part in entry.parts
-        if part.side is not gaining and part.account_id != entry.community_id
-    ]
-    balances = await read.accounts(conn, community, [part.account_id for part in giving_up])
-    after = [(part.name, balances[part.account_id].balance - part.minutes) for part in giving_up]
-    return [Below(name, left) for name, left in after if left < terms.soft_floor]
-
-
 def reversal_id(entry_id: UUID) -> UUID:
     """The id of the entry that undoes this one: always the same, so that twice is once."""
     return uuid5(entry_id, "reversal")
@@ -263,6 +260,7 @@ class _Scene:
     actors: Mapping[UUID, Actor]
     coordinators: int
     closed: frozenset[Month]
+    corrections: Mapping[UUID, Draft | Correction | TimebankError]
     now: Moment
 
     @property
@@ -287,6 +285,7 @@ class _Act:
     kind: StepKind
     by: Actor | None
     words: str
+    draft: Draft | None = None  # what is written down in the place of what is undone
     stood_in: bool = False
     salt: bytes = b""
     rows: tuple[PostedTransfer, ...] = ()
@@ -333,22 +332,42 @@ async def _post_round(
     async with planner.planned_each_time(conn) if many else nullcontext():
         scene = await _set_scene(conn, community, requests, now)
     judged = [_judge(scene, request) for request in requests]
-    acts = [one for one in judged if isinstance(one, _Act)]
-    answers = await store.post(conn, community, [act.posting for act in acts], now.at)
     verdicts: dict[UUID, Verdict] = {}
-    posted: list[_Act] = []
-    for act, answer in zip(acts, answers, strict=True):
-        if isinstance(answer, LedgerRefused):
-            verdicts[act.request.entry_id] = Refused(act.request.entry_id, answer.error)
-            continue
-        act.rows = answer.transfers
-        verdicts[act.request.entry_id] = Done(act.request.entry_id, len(act.rows), answer.replayed)
-        posted.append(act)
-    await _write_down(conn, scene, posted)
+    for acts in _together([one for one in judged if isinstance(one, _Act)], scene.terms):
+        answers = await store.post(conn, community, [act.posting for act in acts], now.at)
+        posted: list[_Act] = []
+        for act, answer in zip(acts, answers, strict=True):
+            id = act.request.entry_id
+            if isinstance(answer, LedgerRefused):
+                verdicts[id] = Refused(id, answer.error)
+                continue
+            act.rows = answer.transfers
+            verdicts[id] = Done(id, len(act.rows), answer.replayed)
+            posted.append(act)
+        await _write_down(conn, scene, posted)
     return [
         verdicts[request.entry_id] if isinstance(one, _Act) else one
         for request, one in zip(requests, judged, strict=True)
     ]
+
+
+def _together(acts: Sequence[_Act], terms: Terms) -> list[list[_Act]]:
+    """The acts in as few runs as possible, each judged by floors that hold until its end.
+
+    Where floors follow what was given, nothing that moves an account is posted together with what
+    changed its floor before. Elsewhere it is one run.
+    """
+    runs: list[list[_Act]] = [[]]
+    gave: set[UUID] = set()
+    for act in acts:
+        parts = act.entry.parts
+        if gave & {part.account_id for part in parts}:
+            runs.append([])
+            gave = set()
+        runs[-1].append(act)
+        if terms.floor_growth:
+            gave |= {part.account_id for part in parts if limits.gives(act.entry.kind, part)}
+    return [run for run in runs if run]
 
 
 async def _set_scene(
@@ -367,8 +386,35 @@ async def _set_scene(
         actors=await acting.find(conn, community, by),
         coordinators=await acting.coordinators(conn, community),
         closed=await months.closed(conn, community),
+        corrections=await _corrections(conn, community, requests, now),
         now=now,
     )
+
+
+async def _corrections(
+    conn: AsyncConnection, community: UUID, requests: Sequence[Request], now: Moment
+) -> dict[UUID, Draft | Correction | TimebankError]:
+    """What is to stand in the place of entries, or did already, or why it cannot."""
+    found: dict[UUID, Draft | Correction | TimebankError] = {}
+    for request in requests:
+        if isinstance(request, Correct):
+            found[request.entry_id] = await _correction(conn, community, request, now)
+    return found
+
+
+async def _correction(
+    conn: AsyncConnection, community: UUID, request: Correct, now: Moment
+) -> Draft | Correction | TimebankError:
+    done = await corrections.of_entry(conn, community, request.entry_id)
+    if done is not None:
+        return done
+    try:
+        if await entry_steps.lock(conn, community, [request.new_id]):
+            return WrongState("written down", "correct")
+        actor = await acting.active(conn, community, request.by)
+        return await recording.prepare(conn, community, request.new, actor, now)
+    except TimebankError as error:
+        return error.with_traceback(None)
 
 
 async def _kept(conn: AsyncConnection, community: UUID, ids: Iterable[UUID]) -> dict[UUID, _Kept]:
@@ -410,7 +456,7 @@ def _judge(scene: _Scene, request: Request) -> _Act | Verdict:
         return Refused(request.entry_id, error.with_traceback(None))
 
 
-def _coordinator(scene: _Scene, request: Approve | Undo, entry: Entry) -> Actor:
+def _coordinator(scene: _Scene, request: Approve | Undo | Correct, entry: Entry) -> Actor:
     """Who asks, as they are now: an active coordinator who may know of the entry."""
     actor = scene.actors.get(request.by)
     if actor is None or not policy.may_see_entry(actor.member, entry, actor.acts_for):
@@ -449,7 +495,7 @@ def _approval(scene: _Scene, request: Approve, entry: Entry, actor: Actor) -> _A
         StepKind.APPROVED,
         actor,
         request.words,
-        stood_in,
+        stood_in=stood_in,
     )
 
 
@@ -462,23 +508,30 @@ def _agreed_act(scene: _Scene, request: PostAgreed, entry: Entry) -> _Act | Verd
     return _Act(request, entry, _posting(scene, entry), StepKind.POSTED, None, "")
 
 
-def _undoing(scene: _Scene, request: Undo, entry: Entry, actor: Actor) -> _Act | Verdict:
+def _undoing(scene: _Scene, request: Undo | Correct, entry: Entry, actor: Actor) -> _Act | Verdict:
     """A coordinator moves the same minutes back, not for their own gain, for a reason."""
     if entry.reverses_id is not None:
         raise CannotUndo
     if policy.gains(actor.member, entry, actor.manages, reversal=True):
         raise OwnGain("undo")
+    draft = _in_its_place(scene, request, entry)
     if entry.state is State.REVERSED:
         return _replay(entry)
     if entry.state is not State.APPROVED:
         raise CannotUndo
     if not request.reason.strip():
         raise ReasonMissing
-    return _reversal(scene, request, entry, actor, override=request.override)
+    return _reversal(scene, request, entry, actor, override=request.override, draft=draft)
 
 
 def _reversal(
-    scene: _Scene, request: Undo | TakeBack, entry: Entry, actor: Actor, *, override: bool
+    scene: _Scene,
+    request: Undo | Correct | TakeBack,
+    entry: Entry,
+    actor: Actor,
+    *,
+    override: bool,
+    draft: Draft | None = None,
 ) -> _Act:
     salt = scene.now.random_bytes(_SALT)
     posting = JournalEntry(
@@ -489,7 +542,23 @@ def _reversal(
         reverses=entry.id,
         override=override,
     )
-    return _Act(request, entry, posting, StepKind.REVERSED, actor, request.reason, salt=salt)
+    return _Act(request, entry, posting, StepKind.REVERSED, actor, request.reason, draft, salt=salt)
+
+
+def _in_its_place(scene: _Scene, request: Undo | Correct, entry: Entry) -> Draft | None:
+    """What is written down in the place of an undone entry; None where it was, or nothing is."""
+    if not isinstance(request, Correct):
+        return None
+    found = scene.corrections[entry.id]
+    if isinstance(found, TimebankError):
+        raise found
+    if isinstance(found, Draft):
+        if entry.state is State.REVERSED:  # undone by somebody else meanwhile
+            raise WrongState(entry.state, "correct")
+        return found
+    if found.corrected_id != request.new_id:
+        raise WrongState(entry.state, "correct")
+    return None
 
 
 def _bringing_in(scene: _Scene, request: BringIn, known: Entry | None) -> _Act | Verdict:
@@ -636,11 +705,27 @@ async def _write_down(conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act]
         await _put_reversals(conn, scene, undone, posted_at)
         await _mark_reversed(conn, scene, undone)
     await _tally(conn, scene.place.id, acts)
+    await limits.follow(conn, scene.place.id, scene.terms, _moved(acts), posted_at)
     await _keep_steps(conn, scene, acts)
     told = [act for act in acts if not act.quiet]
     await audit.write_many(conn, [_audited(scene, act) for act in told], now=scene.now)
+    instead = {
+        act.entry.id: await corrections.write(
+            conn,
+            act.entry,
+            act.draft,
+            corrected_id=act.request.new_id,
+            reversal_id=act.posting.id,
+            by=act.by,
+            now=scene.now,
+        )
+        for act in told
+        if isinstance(act.request, Correct) and act.draft is not None and act.by is not None
+    }
     after = await entries.load(conn, scene.place.id, [act.entry.id for act in told])
-    news = [_news(act, entry) for act, entry in zip(told, after, strict=True)]
+    news = [
+        _news(act, entry, instead.get(entry.id)) for act, entry in zip(told, after, strict=True)
+    ]
     await notices.entry_steps(conn, scene.place.id, news, now=scene.now)
 
 
@@ -782,30 +867,44 @@ async def _mark_reversed(conn: AsyncConnection, scene: _Scene, acts: Sequence[_A
 
 
 async def _tally(conn: AsyncConnection, community: UUID, acts: Sequence[_Act]) -> None:
-    """Help given and received by each account. Gifts of hours are no help; undoing takes it off."""
+    """Help given and received by each account. Gifts of hours are no help; undoing takes it off.
+
+    And the latest day of it, so that the inbox knows who has gone quiet.
+    """
     moved: dict[UUID, list[Minutes]] = {}
+    latest: dict[UUID, datetime] = {}
     for act in acts:
         if act.entry.kind.is_gift:
             continue
         back = act.kind is StepKind.REVERSED
+        day = datetime.combine(act.entry.occurred_on, time(), UTC)
         for part in act.entry.parts:
+            latest[part.account_id] = max(day, latest.get(part.account_id, day))
             tally = moved.setdefault(part.account_id, [ZERO, ZERO])
             tally[part.side is Side.RECEIVED] += -part.minutes if back else part.minutes
     if not moved:
         return
     dialect = sqlite if conn.dialect.name == "sqlite" else postgresql
     rows = [
-        {"community_id": community, "account_id": account, "given": given, "received": received}
+        {
+            "community_id": community,
+            "account_id": account,
+            "given": given,
+            "received": received,
+            "latest_at": latest[account],
+        }
         for account, (given, received) in sorted(moved.items())
     ]
     statement = dialect.insert(tallies)
     new = statement.excluded
+    later = or_(tallies.c.latest_at.is_(None), tallies.c.latest_at < new.latest_at)
     await conn.execute(
         statement.on_conflict_do_update(
             index_elements=["community_id", "account_id"],
             set_={
                 "given": tallies.c.given + new.given,
                 "received": tallies.c.received + new.received,
+                "latest_at": case((later, new.latest_at), else_=tallies.c.latest_at),
             },
         ),
         rows,
@@ -859,10 +958,23 @@ def _audited(scene: _Scene, act: _Act) -> NewAct:
     )
 
 
-def _news(act: _Act, entry: Entry) -> EntryNews:
+def _news(act: _Act, entry: Entry, instead: Entry | None) -> EntryNews:
     by_name = act.by.member.name if act.by else None
     by = act.by.id if act.by else None
-    return EntryNews(entry, act.kind, by, by_name, act.words, act.override)
+    return EntryNews(entry, act.kind, by, by_name, act.words, act.override, instead=instead)
+
+
+def _moved(acts: Sequence[_Act]) -> dict[UUID, Moved]:
+    """Each balance before and after, as the rows of the journal have them."""
+    found: dict[UUID, Moved] = {}
+    for row in (row for act in acts for row in act.rows):
+        for id, after, minutes in (
+            (row.source_id, row.source_balance, -row.minutes),
+            (row.destination_id, row.destination_balance, row.minutes),
+        ):
+            before = found[id].before if id in found else after - minutes
+            found[id] = Moved(before, after)
+    return found
 
 
 def _by(act: _Act) -> UUID:

@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.errors import KeyReused
-from timebank import acting, agreements, communities, policy, shapes
+from timebank import acting, agreements, communities, limits, odd, policy, shapes
 from timebank.acting import Actor
 from timebank.agreements import Agreement
 from timebank.communities import Community
@@ -42,6 +42,7 @@ from timebank.errors import (
     SamePersonTwice,
     WrongState,
 )
+from timebank.limits import Foreseen
 from timebank.members import Status, members
 from timebank.moment import Moment
 from timebank.shapes import NewPart
@@ -57,28 +58,19 @@ async def record(
     by: UUID,
     now: Moment,
     entry_id: UUID | None = None,
+    tell: bool = True,
 ) -> Entry:
     """Write an entry down and ask the other side.
 
     Minutes are rounded to the agreement's step, shares are exact. With an `entry_id`, writing the
     same down again (a double click, a retry) answers with what is there; other content under the
-    same id raises `KeyReused`. Refuses with `ReadOnlyMember`, `NotYours`, `Forbidden`,
+    same id raises `KeyReused`. Without `tell` nobody gets a mail: for who sees to it that they hear
+    of it at once in another one. Refuses with `ReadOnlyMember`, `NotYours`, `Forbidden`,
     `NotTakingPart`, `DayAhead`, `NotFound`, `BadInput` and what `shapes.resolve` refuses.
     """
     actor = await acting.active(conn, community, by)
-    draft = await _draft(conn, community, new, actor, now)
-    id = entry_id or now.new_id()
-    row = _as_row(draft, id, now) | {
-        "recorded_by": by,
-        "recorded_at": now.at,
-        "contested": False,
-    }
-    if not await _put(conn, row):
-        return await _already_there(conn, community, id, draft, actor)
-    await _put_parts(conn, draft, id, actor, now)
-    entry = await one(conn, community, id)
-    await keep_step(conn, entry, StepKind.RECORDED, actor, now)
-    return entry
+    draft = await prepare(conn, community, new, actor, now)
+    return await put(conn, draft, actor, now, entry_id=entry_id, tell=tell)
 
 
 async def change(
@@ -100,7 +92,7 @@ async def change(
         raise Forbidden("change")
     if not policy.may_change(actor.member, entry):
         raise WrongState(entry.state, "change")
-    draft = await _draft(conn, community, new, actor, now)
+    draft = await prepare(conn, community, new, actor, now)
     await conn.execute(
         update(entries)
         .where(entries.c.community_id == community, entries.c.id == entry_id)
@@ -111,12 +103,14 @@ async def change(
     )
     await _put_parts(conn, draft, entry_id, actor, now)
     changed = await one(conn, community, entry_id)
-    await keep_step(conn, changed, StepKind.CHANGED, actor, now)
+    await odd.look(conn, changed, timezone=draft.community.timezone, now=now)
+    past = await _foreseen(conn, changed, draft)
+    await keep_step(conn, changed, StepKind.CHANGED, actor, now, foreseen=past)
     return changed
 
 
 @dataclass(frozen=True, slots=True)
-class _Draft:
+class Draft:
     """A new entry, checked: its parts with minutes, and on whose behalf it is written."""
 
     community: Community
@@ -140,10 +134,13 @@ class _Draft:
         return frozenset({self.on_behalf_of}) if self.on_behalf_of else frozenset()
 
 
-async def _draft(
+async def prepare(
     conn: AsyncConnection, community: UUID, new: NewEntry, actor: Actor, now: Moment
-) -> _Draft:
-    """Check what somebody wrote against the agreement of today and who takes part."""
+) -> Draft:
+    """Check what somebody wrote against the agreement of today and who takes part.
+
+    Nothing is written yet. Refuses with what `record` refuses.
+    """
     place = await communities.by_id(conn, community)
     agreement = await agreements.current(conn, community)
     if new.occurred_on > now.day_in(place.timezone):
@@ -158,7 +155,7 @@ async def _draft(
     except SamePersonTwice as error:
         raise SamePersonTwice(names.get(UUID(error.name), place.name)) from None
     behalf = _on_behalf_of(new, actor)
-    return _Draft(place, agreement, new, resolved, behalf, askable)
+    return Draft(place, agreement, new, resolved, behalf, askable)
 
 
 async def _taking_part(
@@ -183,6 +180,44 @@ async def _taking_part(
             raise NotTakingPart(row.name)
     askable = {row.id for row in found.values() if row.person_id is not None or row.managed}
     return {row.id: row.name for row in found.values()}, frozenset(askable)
+
+
+async def put(
+    conn: AsyncConnection,
+    draft: Draft,
+    actor: Actor,
+    now: Moment,
+    *,
+    entry_id: UUID | None = None,
+    told: frozenset[UUID] = frozenset(),
+    tell: bool = True,
+) -> Entry:
+    """Write down what was prepared; twice under one id is once.
+
+    `told` know of it already, and without `tell` nobody gets a mail.
+    """
+    id = entry_id or now.new_id()
+    community = draft.community.id
+    row = _as_row(draft, id, now) | {
+        "recorded_by": actor.id,
+        "recorded_at": now.at,
+        "contested": False,
+    }
+    if not await _put(conn, row):
+        return await _already_there(conn, community, id, draft, actor)
+    await _put_parts(conn, draft, id, actor, now)
+    entry = await one(conn, community, id)
+    await odd.look(conn, entry, timezone=draft.community.timezone, now=now)
+    past = await _foreseen(conn, entry, draft)
+    kind = StepKind.RECORDED
+    await keep_step(conn, entry, kind, actor, now, told=told, foreseen=past, tell=tell)
+    return entry
+
+
+async def _foreseen(conn: AsyncConnection, entry: Entry, draft: Draft) -> list[Foreseen]:
+    """Who would be past a soft limit by it, so that they hear of it before it is posted."""
+    terms = draft.agreement.terms
+    return await limits.foresee(conn, entry.community_id, terms, entry.kind, entry.parts)
 
 
 def _refuse_not_theirs(new: NewEntry, actor: Actor, place: Community) -> None:
@@ -231,7 +266,7 @@ def _on_behalf_of(new: NewEntry, actor: Actor) -> UUID | None:
     return next((account for account in everyone if account in actor.acts_for), None)
 
 
-def _as_row(draft: _Draft, id: UUID, now: Moment) -> dict[str, Any]:
+def _as_row(draft: Draft, id: UUID, now: Moment) -> dict[str, Any]:
     return {
         "community_id": draft.community.id,
         "id": id,
@@ -266,7 +301,7 @@ async def _put(conn: AsyncConnection, row: dict[str, Any]) -> bool:
 
 
 async def _put_parts(
-    conn: AsyncConnection, draft: _Draft, entry_id: UUID, actor: Actor, now: Moment
+    conn: AsyncConnection, draft: Draft, entry_id: UUID, actor: Actor, now: Moment
 ) -> None:
     """Who takes part. The recorder's side counts as confirmed, the rest is asked if possible.
 
@@ -294,7 +329,7 @@ async def _put_parts(
 
 
 async def _already_there(
-    conn: AsyncConnection, community: UUID, id: UUID, draft: _Draft, actor: Actor
+    conn: AsyncConnection, community: UUID, id: UUID, draft: Draft, actor: Actor
 ) -> Entry:
     """The entry that a retry finds, if it says the same and was written by the same member."""
     found = await load(conn, community, [id])

@@ -24,18 +24,18 @@ from ledger.sql.read import Span
 from ledger.sql.tables import transfer
 from timebank import acting, communities, policy
 from timebank.communities import Community
-from timebank.entries import entries
-from timebank.entry import Kind, is_late
+from timebank.entries import entries, steps
+from timebank.entry import Kind, StepKind, is_late
 from timebank.errors import NotFound
 from timebank.members import members, tallies
 from timebank.moment import Moment
 from timebank.periods import Month
-from timebank.spreadsheet import safe_cell
+from timebank.spreadsheet import Cell
 from timebank.text import fold, like
 
 _CHUNK = 500
 
-CSV_HEADINGS = (
+HEADINGS = (
     "line",
     "posted_on",
     "happened_on",
@@ -56,8 +56,9 @@ class StatementLine:
     """One line with its words. `minutes` is signed; `balance` is what the line left behind.
 
     `day` is when it happened, `posted_at` (UTC) when it was posted. `reverses_id` and
-    `reversed_by_id` name the other half of an undone pair. Where the month of the day was closed
-    when it was posted, `late_in` is the month in which it counts instead.
+    `reversed_by_id` name the other half of an undone pair. `contested`: somebody says it is not
+    right, and that is not settled yet. `override`: it passed a hard floor, for a reason. Where the
+    month of the day was closed when it was posted, `late_in` is the month in which it counts.
     """
 
     line: int
@@ -72,7 +73,14 @@ class StatementLine:
     balance: Minutes
     reverses_id: UUID | None
     reversed_by_id: UUID | None
+    contested: bool
+    override: bool
     late_in: Month | None = None
+
+    @property
+    def undone(self) -> bool:
+        """Whether it is half of an undone pair."""
+        return self.reverses_id is not None or self.reversed_by_id is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +156,7 @@ async def page(
     )
 
 
-async def csv_rows(
+async def rows(
     conn: AsyncConnection,
     community: UUID,
     account_id: UUID,
@@ -157,30 +165,33 @@ async def csv_rows(
     first_day: date | None = None,
     last_day: date | None = None,
     search: str = "",
-) -> AsyncIterator[tuple[str, ...]]:
-    """A heading, then all lines of a period, oldest first; `NotFound` if not open.
+) -> AsyncIterator[tuple[Cell, ...]]:
+    """All lines of a period, oldest first, as cells below `HEADINGS`; `NotFound` if not open.
 
-    Amounts are whole minutes, those that came in and those that went out in columns of their own.
-    No cell is a formula to a spreadsheet.
+    Minutes that came in and those that went out have columns of their own.
     """
     place, _ = await _open(conn, community, account_id, by)
     span = await _span(conn, place, account_id, first_day, last_day)
     wanted = None
     if search.strip():
-        wanted = set(
-            await _matching(conn, community, account_id, span, span.last + 1, None, search)
-        )
-    yield CSV_HEADINGS
+        numbers = await _matching(conn, community, account_id, span, span.last + 1, None, search)
+        wanted = set(numbers)
+    return _rows(conn, place, account_id, span, wanted)
+
+
+async def _rows(
+    conn: AsyncConnection, place: Community, account_id: UUID, span: Span, wanted: set[int] | None
+) -> AsyncIterator[tuple[Cell, ...]]:
     waiting: list[Line] = []
-    async for line in read.lines(conn, community, account_id, span):
+    async for line in read.lines(conn, place.id, account_id, span):
         if wanted is None or line.number in wanted:
             waiting.append(line)
         if len(waiting) == _CHUNK:
             for told in await _with_words(conn, place, waiting):
-                yield _csv_row(told, place)
+                yield _row(told, place)
             waiting = []
     for told in await _with_words(conn, place, waiting):
-        yield _csv_row(told, place)
+        yield _row(told, place)
 
 
 async def totals(
@@ -260,6 +271,8 @@ def _told(line: Line, entry: Any, other: str) -> StatementLine:
         line.balance,
         line.reverses_id,
         entry.reversed_by_id,
+        entry.contested,
+        bool(entry.override),
         Month.of(entry.counted_on)
         if is_late(line.occurred_on, entry.counted_on, line.reverses_id)
         else None,
@@ -274,6 +287,8 @@ async def _words(conn: AsyncConnection, community: UUID, ids: Collection[UUID]) 
             entries.c.kind,
             entries.c.note,
             entries.c.reversed_by_id,
+            entries.c.contested,
+            _overridden().label("override"),
             entries.c.counted_on,
             category.c.name.label("category"),
         )
@@ -390,6 +405,18 @@ async def _numbered(
     return [Line(**row._mapping) for row in rows]
 
 
+def _overridden() -> Any:
+    """Whether a hard floor was passed by an entry when it was posted, not when it was undone."""
+    return exists(
+        select(steps.c.number).where(
+            steps.c.community_id == entries.c.community_id,
+            steps.c.entry_id == entries.c.id,
+            steps.c.override,
+            steps.c.kind != StepKind.REVERSED.value,
+        )
+    )
+
+
 def _same_category() -> Any:
     category = communities.categories
     return and_(
@@ -398,19 +425,18 @@ def _same_category() -> Any:
     )
 
 
-def _csv_row(line: StatementLine, place: Community) -> tuple[str, ...]:
-    undone = line.reverses_id or line.reversed_by_id
+def _row(line: StatementLine, place: Community) -> tuple[Cell, ...]:
     return (
-        str(line.line),
-        Moment(line.posted_at).day_in(place.timezone).isoformat(),
-        line.day.isoformat(),
+        line.line,
+        Moment(line.posted_at).day_in(place.timezone),
+        line.day,
         line.kind.value,
-        safe_cell(line.category or ""),
-        safe_cell(", ".join(line.others)),
-        safe_cell(line.words),
-        str(line.minutes.count) if line.minutes > ZERO else "",
-        str(-line.minutes.count) if line.minutes < ZERO else "",
-        str(line.balance.count),
-        "yes" if undone else "",
+        line.category or "",
+        ", ".join(line.others),
+        line.words,
+        line.minutes if line.minutes > ZERO else None,
+        -line.minutes if line.minutes < ZERO else None,
+        line.balance,
+        "yes" if line.undone else "",
         str(line.late_in or ""),
     )

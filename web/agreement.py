@@ -153,7 +153,9 @@ class Clauses:
             Clause(("approval", "approval_above"), self._approval(terms)),
             Clause(("sole_coordinator",), self._sole(terms)),
             Clause(("soft_floor",), self._soft_floor(terms)),
+            Clause(("soft_ceiling",), self._soft_ceiling(terms)),
             Clause(("hard_floor",), self._hard_floor(terms)),
+            Clause(("floor_growth", "lowest_floor"), self._floor_growth(terms)),
             Clause(("commons_floor",), self._commons(terms)),
             Clause(("closing_day",), self._closing(terms)),
             Clause(("review_on",), self._review(terms)),
@@ -250,6 +252,26 @@ class Clauses:
             "reason that everyone concerned can read."
         ) % {"floor": format_minutes(terms.hard_floor)}
 
+    def _soft_ceiling(self, terms: Terms) -> str:
+        _ = self._gettext
+        if terms.soft_ceiling is None:
+            return _("There is no balance that is too high.")
+        return _("When a balance goes above %(ceiling)s, we talk about what others could do.") % {
+            "ceiling": format_minutes(terms.soft_ceiling)
+        }
+
+    def _floor_growth(self, terms: Terms) -> str:
+        _ = self._gettext
+        if not terms.floor_growth or terms.hard_floor is None:
+            return _("What somebody has given changes nothing about their limits.")
+        grows = _(
+            "Whoever gives more may go further down: by %(percent)s%% of what they have given."
+        ) % {"percent": terms.floor_growth}
+        if terms.lowest_floor is None:
+            return grows
+        lowest = _("Nobody goes below %(lowest)s.") % {"lowest": format_minutes(terms.lowest_floor)}
+        return f"{grows} {lowest}"
+
     def _commons(self, terms: Terms) -> str:
         _ = self._gettext
         if terms.commons_floor is None:
@@ -319,6 +341,8 @@ def as_adopted(agreement: Agreement) -> dict[str, str]:
         for name, floor in (
             ("soft_floor", terms.soft_floor),
             ("hard_floor", terms.hard_floor),
+            ("lowest_floor", terms.lowest_floor),
+            ("soft_ceiling", terms.soft_ceiling),
             ("commons_floor", terms.commons_floor),
         )
     }
@@ -335,6 +359,7 @@ def as_adopted(agreement: Agreement) -> dict[str, str]:
         "approval": terms.approval,
         "approval_above": str(terms.approval_above),
         "closing_day": "" if terms.closing_day is None else str(terms.closing_day),
+        "floor_growth": str(terms.floor_growth),
         "review_on": "" if terms.review_on is None else terms.review_on.isoformat(),
         **floors,
         **flags,
@@ -356,6 +381,9 @@ def terms_in(form: Form, current: Terms, _: Gettext) -> Terms | None:
     approval = form.choice("approval", Approval)
     soft = form.minutes("soft_floor")
     hard = form.minutes("hard_floor", required=False)
+    growth = form.number("floor_growth", 0, 100, required=False) or 0
+    lowest = form.minutes("lowest_floor", required=False)
+    ceiling = form.minutes("soft_ceiling", required=False)
     commons = form.minutes("commons_floor", required=False)
     above = form.minutes("approval_above")
     purpose = form.text("purpose", required=False, limit=2000, lines=True)
@@ -363,6 +391,10 @@ def terms_in(form: Form, current: Terms, _: Gettext) -> Terms | None:
     review_on = form.day("review_on", required=False)
     if hard is not None and soft is not None and hard < soft:
         form.mistake("hard_floor", _("This lies above the balance at which you talk."))
+    if growth and hard is None:
+        form.mistake("floor_growth", _("There is no lowest balance that this could change."))
+    if lowest is not None and hard is not None and lowest < hard:
+        form.mistake("lowest_floor", _("This lies above the lowest balance it begins with."))
     if (
         step is None
         or rounding is None
@@ -382,7 +414,10 @@ def terms_in(form: Form, current: Terms, _: Gettext) -> Terms | None:
         step=Minutes(step),
         rounding=rounding,
         soft_floor=-soft,
+        soft_ceiling=ceiling,
         hard_floor=None if hard is None else -hard,
+        floor_growth=growth,
+        lowest_floor=None if lowest is None else -lowest,
         commons_floor=None if commons is None else -commons,
         joining=joining,
         other_side=other_side,

@@ -14,6 +14,7 @@ from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
 from timebank.imports import files as import_files
 from timebank.moment import Moment
+from timebank.paper.press import Press
 from web import housekeeping
 from web.access import refuse_undeclared
 from web.errors import HANDLED, error_page
@@ -63,6 +64,7 @@ def create_app(
     )
     app.state.settings = settings
     app.state.database = Database(settings)
+    app.state.press = Press(app.state.database, settings.data / "paper")
     app.state.clock = clock
     app.state.paths = path_for
     app.state.jobs = Jobs()
@@ -79,7 +81,7 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
             await import_files.recover(conn, now=app.state.clock(), quiet_for=timedelta())
     stop = asyncio.Event()
     work = asyncio.create_task(
-        housekeeping.run(database, app.state.settings, app.state.clock, stop)
+        housekeeping.run(database, app.state.settings, app.state.clock, stop, press=app.state.press)
     )
     try:
         yield
@@ -87,4 +89,5 @@ async def _lifespan(app: Starlette) -> AsyncIterator[None]:
         stop.set()
         await app.state.jobs.stop()
         await work
+        await app.state.press.stop()
         await database.stop()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from timebank import audit, policy
+from timebank import audit, lists, policy
 from timebank.audit import Act
 from timebank.i18n import format_month
 from timebank.members import Role
 from timebank.periods import Month
+from web import downloads
 from web.members import role_label
-from web.pages import gettext, here, language, page, path_id, read
+from web.pages import gettext, here, language, look, page, path_id, read
 from web.stories import Gettext
 
 PAGE = 50
@@ -20,6 +21,10 @@ PAGE = 50
 async def show(request: Request) -> Response:
     """Stewards read all of it, members their own matters."""
     at, _ = here(request), gettext(request)
+    if format := downloads.wanted(request):
+        async with look(request) as conn:
+            listed = await lists.acts(conn, at.community.id, by=at.me.id)
+            return await downloads.send(request, listed, format)
     before = request.query_params.get("before")
     async with read(request) as conn:
         acts = await audit.page(
@@ -34,6 +39,7 @@ async def show(request: Request) -> Response:
         "audit/show.html",
         acts=acts,
         sees_all=policy.may_read_audit(at.me),
+        coordinates=policy.may_coordinate(at.me),
         older=acts[-1].id if len(acts) == PAGE else None,
         told=lambda act: tell(act, _, language(request)),
     )
@@ -48,6 +54,7 @@ def tell(act: Act, _: Gettext, spoken: str) -> str:
         "version": act.facts.get("version") or act.agreement_version,
         "role": _role(act, _),
         "month": _month(act, spoken),
+        "list": _listed(act, _),
     }
     return (sentences(_).get(act.action) or "%(actor)s: %(action)s") % facts
 
@@ -62,10 +69,30 @@ def _month(act: Act, spoken: str) -> str:
     return format_month(Month.parse(month).first, spoken) if month else ""
 
 
+def _listed(act: Act, _: Gettext) -> str:
+    """What somebody took along; a list that is new here is named as it is."""
+    name = str(act.facts.get("list", ""))
+    known = {
+        "accounts": _("all accounts"),
+        "board": _("the notice-board"),
+        "audit": _("who did what"),
+        "inbox": _("what waits for coordinators"),
+        "invitations": _("invitations"),
+        "members": _("the members"),
+        "sheet": _("the entries of a sheet"),
+        "sheets": _("sheets that were typed in"),
+        "statement": _("somebody’s statement"),
+        "statements": _("statements to print"),
+    }
+    return known.get(name, name)
+
+
 def sentences(_: Gettext) -> dict[str, str]:
     """Every kind of act we know, as a sentence."""
     return {
         "agreement.adopted": _("%(actor)s adopted version %(version)s of the agreement"),
+        "batch.made": _("%(actor)s typed in a sheet"),
+        "batch.undone": _("%(actor)s undid a sheet, or a file"),
         "buddy.added": _("%(actor)s noted who may write hours down for %(subject)s"),
         "buddy.ended": _("%(actor)s ended that somebody writes hours down for %(subject)s"),
         "community.created": _("This time bank began"),
@@ -73,6 +100,10 @@ def sentences(_: Gettext) -> dict[str, str]:
         "entry.changed": _("%(actor)s corrected an entry"),
         "entry.confirmed": _("%(actor)s confirmed an entry"),
         "entry.disputed": _("%(actor)s said that an entry is not right"),
+        "entry.undo_asked": _("%(actor)s asked for an entry to be undone"),
+        "entry.taken": _("%(actor)s began to look into an entry"),
+        "entry.unasked": _("%(actor)s took a question back"),
+        "inbox.put_aside": _("%(actor)s put something aside"),
         "entry.answered": _("%(actor)s answered about an entry"),
         "entry.returned": _("%(actor)s sent an entry back with a question"),
         "entry.withdrawn": _("%(actor)s took an entry back"),
@@ -112,5 +143,6 @@ def sentences(_: Gettext) -> dict[str, str]:
         "member.refused": _("%(actor)s did not take in %(subject)s"),
         "member.resumed": _("%(actor)s resumed the membership of %(subject)s"),
         "member.role": _("%(actor)s gave %(subject)s the role of %(role)s"),
+        "list.taken": _("%(actor)s took a list along as a file: %(list)s"),
         "member.welcomed": _("%(actor)s welcomed %(subject)s"),
     }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from timebank import books, policy
+from timebank import books, lists, policy
 from timebank.anchors import Anchor
+from web import downloads
 from web.pages import database, gettext, here, look, now, page, see_other
 
 
@@ -14,6 +15,10 @@ async def show(request: Request) -> Response:
     """The books in words; coordinators also see each account's balance."""
     at = here(request)
     coordinates = policy.may_coordinate(at.me)
+    if coordinates and (format := downloads.wanted(request)):
+        async with look(request) as conn:
+            listed = await lists.accounts(conn, at.community.id, by=at.me.id)
+            return await downloads.send(request, listed, format)
     async with look(request) as conn:
         overview = await books.overview(conn, at.community.id)
         accounts = await books.account_rows(conn, at.community.id, None, 500) if coordinates else []

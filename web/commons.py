@@ -6,8 +6,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from timebank import agreements, anchors, policy
+from web import downloads
 from web.pages import here, look, now, page, words
-from web.statement import lines, read_asked
+from web.statement import as_table, lines, read_asked
 from web.stories import Teller
 
 
@@ -15,6 +16,8 @@ async def show(request: Request) -> Response:
     """What the commons holds, what it may give, and every line of its statement."""
     at = here(request)
     form, asked = read_asked(request)
+    if form.ok and (format := downloads.wanted(request)):
+        return await as_table(request, at.community.commons_id, asked, format)
     async with look(request) as conn:
         found = await lines(conn, request, at.community.commons_id, asked)
         seal = await anchors.current(conn, at.community.id)

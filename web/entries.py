@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import TypeVar
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
@@ -16,44 +17,58 @@ from ledger.errors import FloorReached
 from timebank import (
     acting,
     agreements,
-    buddies,
-    communities,
-    directory,
+    corrections,
     entries,
     entry_steps,
+    finding,
+    lists,
     members,
     policy,
     posting,
     recording,
 )
-from timebank.entry import OPEN, Entry, Kind, Side
+from timebank.entry import OPEN, Entry, NewEntry, Share, State
 from timebank.errors import Forbidden, NotFound, TimebankError
+from timebank.inbox import Thing, Why, deeds
+from timebank.inbox.deeds import DeedKind, Item
 from timebank.members import Member
-from timebank.posting import Approve, Done, Undo
-from web import record_form
+from timebank.posting import Approve, Correct, Done, Undo
+from web import downloads, entry_pages, record_form, sheet_pages
 from web.attempt import attempt
 from web.forms import Form
 from web.pages import (
     database,
     gettext,
     here,
+    look,
     now,
     page,
     path_id,
+    query,
     read,
     see_other,
     words,
+    write,
 )
-from web.record_form import Gift, Sheet, Stance
-from web.stories import Teller, kind_label
+from web.record_form import Gift, Stance
+from web.stories import Teller, state_label
 
 PAGE = 50
 
 
 async def index(request: Request) -> Response:
-    """My entries, newest first: all, or those that still wait."""
+    """My entries, newest first: all, or those that still wait. For coordinators, everybody's."""
     at = here(request)
-    waiting = request.query_params.get("show") == "waiting"
+    show = request.query_params.get("show", "")
+    if show == "all":
+        return await _everybodys(request)
+    waiting = show == "waiting"
+    if format := downloads.wanted(request):
+        async with look(request) as conn:
+            listed = lists.own_entries(
+                conn, at.community.id, by=at.me.id, states=OPEN if waiting else None
+            )
+            return await downloads.send(request, listed, format)
     async with read(request) as conn:
         mine = await entries.recent_of(
             conn, at.community.id, at.me.id, PAGE, states=OPEN if waiting else None
@@ -65,6 +80,44 @@ async def index(request: Request) -> Response:
         entries=mine,
         waiting=waiting,
         terms=terms,
+        sees_all=policy.may_coordinate(at.me),
+        tell=Teller(words(request), at.me.id),
+    )
+
+
+async def _everybodys(request: Request) -> Response:
+    """Any entry of the community, found by a name, words or days, with who touched it last."""
+    at = here(request)
+    form = Form(request.query_params)
+    search = form.text("q", required=False, limit=100)
+    first, last = form.day("first", required=False), form.day("last", required=False)
+    state = form.choice("state", State, required=False)
+    async with read(request) as conn:
+        found = await finding.find(
+            conn,
+            at.community.id,
+            by=at.me.id,
+            search=search,
+            first_day=first,
+            last_day=last,
+            states=[state] if state else (),
+            before=request.query_params.get("before"),
+            limit=PAGE,
+        )
+        told = await entries.stories(conn, at.community.id, [one.id for one in found.entries])
+    _ = gettext(request)
+    asked = {"q": search, "first": first, "last": last, "state": state}
+    facts = {"show": "all", **{name: fact for name, fact in asked.items() if fact}}
+    return page(
+        request,
+        "entries/all.html",
+        status=200 if form.ok else 422,
+        found=found,
+        last_steps={id: story[-1] for id, story in told.items()},
+        form=form,
+        narrowed=len(facts) > 1,
+        states=[("", _("any"))] + [(one, state_label(one, _)) for one in State],
+        further=query(facts | {"before": found.next_before}),
         tell=Teller(words(request), at.me.id),
     )
 
@@ -82,7 +135,7 @@ async def new(request: Request) -> Response:
         if asked.get("with"):
             other = (await members.get(conn, at.community.id, path_id(asked["with"]))).name
         sheet = record_form.blank(now(request).new_id(), stance, gift, other=other)
-        return await _sheet_page(request, conn, sheet, form)
+        return await sheet_pages.show(request, conn, sheet, form)
 
 
 async def create(request: Request) -> Response:
@@ -93,11 +146,16 @@ async def create(request: Request) -> Response:
     sheet = record_form.from_form(form, id)
     _may_use(sheet.gift, at.me)
     async with read(request) as conn:
-        if reshaped := _reshaped(sheet, form, at.me):
-            return await _sheet_page(request, conn, reshaped, form)
+        if anew := sheet_pages.reshaped(sheet, form, at.me):
+            return await sheet_pages.show(request, conn, anew, form)
         behalf = await _behalf(conn, at.community.id, at.me, form)
         sheet = await record_form.look_up(conn, at.community, sheet, form, _)
     entry = record_form.new_entry(sheet, form, at.me, behalf, at.community)
+    if entry is not None and not form.flag("known"):
+        warned = await sheet_pages.foreseen(request, entry)
+        if warned:
+            async with read(request) as conn:
+                return await sheet_pages.show(request, conn, sheet, form, warned=warned)
     if entry is not None:
 
         async def record(conn: AsyncConnection) -> Entry:
@@ -110,18 +168,18 @@ async def create(request: Request) -> Response:
             said = _("Written down. Thank you!")
             return see_other(request, "entries:show", id=done.id, said=said)
     async with read(request) as conn:
-        return await _sheet_page(request, conn, sheet, form, status=422)
+        return await sheet_pages.show(request, conn, sheet, form, status=422)
 
 
 async def edit(request: Request) -> Response:
     """The entry as it was written down, to be corrected."""
     at = here(request)
     async with read(request) as conn:
-        entry = await _entry(request, conn)
+        entry = await entry_pages.at_hand(request, conn)
         if not policy.may_change(at.me, entry):
             raise Forbidden("change")
-        form = Form.of(_as_written(entry))
-        return await _sheet_page(request, conn, record_form.of_entry(entry), form, entry=entry)
+        form = Form.of(sheet_pages.as_written(entry))
+        return await sheet_pages.show(request, conn, record_form.of_entry(entry), form, entry=entry)
 
 
 async def update(request: Request) -> Response:
@@ -129,11 +187,12 @@ async def update(request: Request) -> Response:
     at, _ = here(request), gettext(request)
     form = Form(await request.form())
     async with read(request) as conn:
-        old = await _entry(request, conn)
+        old = await entry_pages.at_hand(request, conn)
         sheet = record_form.from_form(form, old.id)
-        if reshaped := _reshaped(sheet, form, at.me):
-            return await _sheet_page(request, conn, reshaped, form, entry=old)
-        sheet = await record_form.look_up(conn, at.community, sheet, form, _)
+        if anew := sheet_pages.reshaped(sheet, form, at.me):
+            return await sheet_pages.show(request, conn, anew, form, entry=old)
+        known = record_form.names_in(old)
+        sheet = await record_form.look_up(conn, at.community, sheet, form, _, known=known)
         behalf = await _same_behalf(conn, old)
     entry = record_form.new_entry(sheet, form, at.me, behalf, at.community)
     if entry is not None:
@@ -146,12 +205,14 @@ async def update(request: Request) -> Response:
         if await attempt(request, form, change) is not None:
             return see_other(request, "entries:show", id=old.id, said=_("Corrected. Thank you!"))
     async with read(request) as conn:
-        return await _sheet_page(request, conn, sheet, form, entry=old, status=422)
+        return await sheet_pages.show(request, conn, sheet, form, entry=old, status=422)
 
 
 async def show(request: Request) -> Response:
     """An entry with its story, and what I may do about it; `open` names a step to unfold."""
-    return await _story_page(request, Form.blank(), opened=request.query_params.get("open", ""))
+    return await entry_pages.story(
+        request, Form.blank(), opened=request.query_params.get("open", "")
+    )
 
 
 async def confirm(request: Request) -> Response:
@@ -160,11 +221,20 @@ async def confirm(request: Request) -> Response:
 
 
 async def dispute(request: Request) -> Response:
-    """Say that it is not right, and how it was."""
+    """Say that it is not right, and how it was; with `wish`, that it should be undone."""
     _ = gettext(request)
+    form = Form(await request.form())
+    step = entry_steps.ask_undo if form.raw("wish") == "undo" else entry_steps.dispute
     return await _take_step(
-        request, entry_steps.dispute, _("Thank you for saying so. A coordinator will look at it.")
+        request, step, _("Thank you for saying so. A coordinator will look at it.")
     )
+
+
+async def take(request: Request) -> Response:
+    """Look into what somebody disputes; both sides see who does."""
+    _ = gettext(request)
+    said = _("You look into it, and both sides are told.")
+    return await _take_step(request, entry_steps.take, said)
 
 
 async def answer(request: Request) -> Response:
@@ -214,16 +284,19 @@ async def approve(request: Request) -> Response:
             request, Approve(at.community.id, id, at.me.id, words=reason, override=override)
         )
         if error is None:
+            await _keep_deed(request, DeedKind.APPROVED, id)
             said = _("Approved. The hours are on their statements.")
             return see_other(request, "entries:show", id=id, said=said)
         form.refused(error, _)
-    return await _story_page(request, form, status=_status(error), opened="approve", refused=error)
+    return await entry_pages.story(
+        request, form, status=_status(error), opened="approve", refused=error
+    )
 
 
 async def ask_undo(request: Request) -> Response:
     """Ask for the reason before an entry is undone."""
     async with read(request) as conn:
-        return await _undo_page(request, conn, Form.blank())
+        return await entry_pages.undo(request, conn, Form.blank())
 
 
 async def undo(request: Request) -> Response:
@@ -243,7 +316,95 @@ async def undo(request: Request) -> Response:
             return see_other(request, "entries:show", id=id, said=said)
         form.refused(error, _)
     async with read(request) as conn:
-        return await _undo_page(request, conn, form, status=_status(error), refused=error)
+        return await entry_pages.undo(request, conn, form, status=_status(error), refused=error)
+
+
+async def ask_correct(request: Request) -> Response:
+    """The entry as it stands, to be written down as it should have been, and the reason."""
+    async with read(request) as conn:
+        old = await _correctable(request, conn)
+        sheet = record_form.of_entry(old, now(request).new_id())
+        return await sheet_pages.show(
+            request, conn, sheet, Form.of(sheet_pages.as_written(old)), entry=old, correcting=True
+        )
+
+
+async def correct(request: Request) -> Response:
+    """Take an entry back and write another one down in its place: both, or neither."""
+    at, _ = here(request), gettext(request)
+    form = Form(await request.form())
+    id = form.id("id", required=False) or now(request).new_id()
+    async with read(request) as conn:
+        old = await entry_pages.at_hand(request, conn)
+        sheet = record_form.from_form(form, id)
+        if anew := sheet_pages.reshaped(sheet, form, at.me):
+            return await sheet_pages.show(request, conn, anew, form, entry=old, correcting=True)
+        known = record_form.names_in(old)
+        sheet = await record_form.look_up(conn, at.community, sheet, form, _, known=known)
+    new = record_form.new_entry(sheet, form, at.me, None, at.community)
+    reason = form.text("words", limit=1000, lines=True)
+    error: Refusal | None = None
+    if new is not None and form.ok:
+        error = await _correct(request, form, old, _same_givers(old, new), reason, id)
+        if error is None and form.ok:
+            said = _("Corrected. Everyone concerned is told.")
+            return see_other(request, "entries:show", id=id, said=said)
+    async with read(request) as conn:
+        return await sheet_pages.show(
+            request,
+            conn,
+            sheet,
+            form,
+            entry=old,
+            status=422 if error is None else _status(error),
+            correcting=True,
+            floor_reached=isinstance(error, FloorReached),
+        )
+
+
+async def _correct(
+    request: Request, form: Form, old: Entry, new: NewEntry, reason: str, id: UUID
+) -> Refusal | None:
+    """Through the door where it is posted; else it is declined and written anew."""
+    at = here(request)
+    if old.state not in OPEN:
+        override = form.flag("override")
+        asked = Correct(at.community.id, old.id, at.me.id, reason, new, id, override)
+        error = await _ask_door(request, asked)
+        if error is not None:
+            form.refused(error, gettext(request))
+        return error
+
+    async def replace(conn: AsyncConnection) -> Entry:
+        return await corrections.replace(
+            conn,
+            at.community.id,
+            old.id,
+            new,
+            reason=reason,
+            corrected_id=id,
+            by=at.me.id,
+            now=now(request),
+        )
+
+    await attempt(request, form, replace)
+    return None
+
+
+def _same_givers(old: Entry, new: NewEntry) -> NewEntry:
+    """A gift of hours comes from where it came from: the form does not ask that again."""
+    if not old.kind.is_gift:
+        return new
+    givers = tuple(Share(part.account_id) for part in old.givers)
+    return dataclasses.replace(new, givers=givers)
+
+
+async def _correctable(request: Request, conn: AsyncConnection) -> Entry:
+    entry = await entry_pages.at_hand(request, conn)
+    actor = await acting.one(conn, entry.community_id, here(request).me.id)
+    if not policy.may_correct(actor.member, entry, actor.manages):
+        raise Forbidden("correct")
+    return entry
 
 
 Refusal = TimebankError | LedgerError
@@ -264,13 +425,30 @@ async def _take_step(request: Request, step: Step, said: str) -> Response:
     await attempt(request, form, take)
     if not form.ok:
         opened = request.url.path.rsplit("/", 1)[1]
-        return await _story_page(request, form, status=422, opened=opened)
+        return await entry_pages.story(request, form, status=422, opened=opened)
     if form.raw("back") == "home":
         return see_other(request, "home:show", said=said)
     return see_other(request, "entries:show", id=id, said=said)
 
 
-async def _ask_door(request: Request, asked: Approve | Undo) -> Refusal | None:
+async def _keep_deed(request: Request, kind: DeedKind, id: UUID) -> None:
+    """Among what the coordinator did today, with the way back; a double click is one deed."""
+    at = here(request)
+    async with write(request) as conn:
+        entry = await entries.get(conn, at.community.id, id, by=at.me.id)
+        item = Item(Thing(Why.APPROVAL, id), entry.minutes)
+        await deeds.keep(
+            conn,
+            at.community.id,
+            kind,
+            [item],
+            id=uuid5(id, f"{kind} by {at.me.id}"),
+            by=at.me.id,
+            now=now(request),
+        )
+
+
+async def _ask_door(request: Request, asked: Approve | Undo | Correct) -> Refusal | None:
     """Hand one request to the door: None when it is done. What one may not know of is raised."""
     (verdict,) = await posting.post(database(request), [asked], now=now(request))
     if isinstance(verdict, Done):
@@ -283,121 +461,6 @@ async def _ask_door(request: Request, asked: Approve | Undo) -> Refusal | None:
 def _status(error: Refusal | None) -> int:
     """403 for what one may not do, 422 for what is not possible as it stands."""
     return 403 if isinstance(error, Forbidden) else 422
-
-
-async def _entry(request: Request, conn: AsyncConnection) -> Entry:
-    at = here(request)
-    id = path_id(request.path_params["id"])
-    return await entries.get(conn, at.community.id, id, by=at.me.id)
-
-
-async def _story_page(
-    request: Request,
-    form: Form,
-    *,
-    status: int = 200,
-    opened: str = "",
-    refused: Refusal | None = None,
-) -> Response:
-    at = here(request)
-    async with read(request) as conn:
-        entry = await _entry(request, conn)
-        story = await entries.story(conn, at.community.id, entry.id)
-        terms = (await agreements.current(conn, at.community.id)).terms
-        actor = await acting.one(conn, at.community.id, at.me.id)
-        sole = await acting.coordinators(conn, at.community.id) == 1
-        below = []
-        if entry.state in OPEN:
-            below = await posting.below_soft_floor(conn, at.community.id, entry)
-    return page(
-        request,
-        "entries/show.html",
-        status=status,
-        entry=entry,
-        story=story,
-        terms=terms,
-        below=below,
-        may=policy.steps_open_to(
-            actor.member,
-            entry,
-            terms,
-            acts_for=actor.acts_for,
-            manages=actor.manages,
-            sole=sole,
-            today=now(request).at.date(),
-        ),
-        form=form,
-        empty=Form.blank(),
-        opened=opened,
-        floor_reached=isinstance(refused, FloorReached),
-        tell=Teller(words(request), at.me.id),
-    )
-
-
-async def _undo_page(
-    request: Request,
-    conn: AsyncConnection,
-    form: Form,
-    *,
-    status: int = 200,
-    refused: Refusal | None = None,
-) -> Response:
-    entry = await _entry(request, conn)
-    actor = await acting.one(conn, entry.community_id, here(request).me.id)
-    if not policy.may_undo(actor.member, entry, actor.manages):
-        raise Forbidden("undo")
-    return page(
-        request,
-        "entries/undo.html",
-        status=status,
-        entry=entry,
-        form=form,
-        floor_reached=isinstance(refused, FloorReached),
-        tell=Teller(words(request), here(request).me.id),
-    )
-
-
-async def _sheet_page(
-    request: Request,
-    conn: AsyncConnection,
-    sheet: Sheet,
-    form: Form,
-    *,
-    entry: Entry | None = None,
-    status: int = 200,
-) -> Response:
-    at, _ = here(request), gettext(request)
-    people = await directory.choices(conn, at.community.id)
-    for_others = await buddies.records_for(conn, at.community.id, at.me.id)
-    categories = await communities.categories_of(conn, at.community.id)
-    return page(
-        request,
-        "entries/new.html",
-        status=status,
-        sheet=sheet,
-        form=form,
-        entry=entry,
-        people=[choice for choice in people if choice.account_id != at.me.account_id]
-        if not sheet.several
-        else people,
-        for_others=[(str(member.id), member.name) for member in for_others],
-        kinds=[(kind, kind_label(kind, _)) for kind in Kind if not kind.is_gift],
-        categories=[(str(one.id), one.name) for one in categories],
-        terms=(await agreements.current(conn, at.community.id)).terms,
-        today=now(request).day_in(at.community.timezone),
-    )
-
-
-def _reshaped(sheet: Sheet, form: Form, me: Member) -> Sheet | None:
-    """The sheet in its new shape, where a button asked for one instead of recording."""
-    asked = form.raw("act")
-    if asked == "several":
-        return record_form.spread(sheet, me.name)
-    if asked == "one-more-giver":
-        return sheet.with_row(Side.GAVE)
-    if asked == "one-more-receiver":
-        return sheet.with_row(Side.RECEIVED)
-    return None
 
 
 async def _behalf(conn: AsyncConnection, community: UUID, me: Member, form: Form) -> Member | None:
@@ -416,18 +479,6 @@ def _may_use(gift: Gift, me: Member) -> None:
     """Gifts from the commons are given by coordinators; anyone may give to it."""
     if gift is Gift.GRANT and not policy.may_coordinate(me):
         raise Forbidden("grant")
-
-
-def _as_written(entry: Entry) -> dict[str, str]:
-    """The fields of the sheet, filled in from an entry."""
-    first = entry.givers[0]
-    return {
-        "minutes": str(first.minutes),
-        "day": entry.occurred_on.isoformat(),
-        "note": entry.note,
-        "kind": entry.kind.value,
-        "category": str(entry.category_id or ""),
-    }
 
 
 def _one_of(kinds: type[S], text: str | None, otherwise: S) -> S:

@@ -1,4 +1,4 @@
-"""The style sheet, the fonts and the picture that every page needs."""
+"""The style sheet, the scripts, the fonts and the picture that pages need."""
 
 from __future__ import annotations
 
@@ -14,7 +14,13 @@ from web.pages import STATIC, static_path
 
 _A_YEAR = "public, max-age=31536000, immutable"
 _A_WEEK = "public, max-age=604800"
-_KINDS = {".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2", ".txt": "text/plain"}
+_KINDS = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+    ".txt": "text/plain",
+}
 
 
 async def show(request: Request) -> Response:

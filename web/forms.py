@@ -188,6 +188,10 @@ class Form:
                 found[id] = None
         return list(found)
 
+    def several(self, name: str) -> list[str]:
+        """Every value of a field that may stand several times, as it was sent."""
+        return [value for value in self._fields.get(name, []) if isinstance(value, str)]
+
     def number(self, name: str, least: int, most: int, *, required: bool = True) -> int | None:
         """A whole number within bounds."""
         typed = self._filled(name, required)

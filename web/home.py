@@ -8,7 +8,17 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from timebank import agreements, communities, entries, inbox, policy, proposals, statements
+from timebank import (
+    agreements,
+    communities,
+    entries,
+    inbox,
+    limits,
+    policy,
+    proposals,
+    statements,
+)
+from web import limit_words
 from web.pages import gettext, here, now, page, person, read, words
 from web.stories import Gettext, Teller
 
@@ -40,7 +50,8 @@ async def show(request: Request) -> Response:
         of_mine = await entries.waiting_of(conn, community, me.id, WAITING)
         latest = await statements.page(conn, community, me.account_id, by=me.id, limit=LATEST)
         terms = (await agreements.current(conn, community)).terms
-        in_inbox = await inbox.count(conn, community) if coordinates else 0
+        limit = await limits.of(conn, community, me.account_id, terms)
+        in_inbox = await inbox.count(conn, community, now=now(request)) if coordinates else 0
         asked = await proposals.asked_of(conn, community, me.id)
     return page(
         request,
@@ -54,6 +65,7 @@ async def show(request: Request) -> Response:
         of_mine=of_mine,
         latest=latest.lines,
         terms=terms,
+        past=limit_words.past(limit, gettext(request)),
         in_inbox=in_inbox,
         asked=asked,
         coordinates=coordinates,

@@ -25,12 +25,15 @@ from timebank import (
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
 from timebank.imports import files
+from timebank.inbox import in_hand, morning
 from timebank.moment import Moment
+from timebank.paper.press import Press
 
 log = logging.getLogger("web.housekeeping")
 
 MAIL_EVERY = timedelta(seconds=2)
 POST_EVERY = timedelta(minutes=5)
+LOOK_EVERY = timedelta(minutes=10)
 SWEEP_EVERY = timedelta(hours=1)
 RECOVER_EVERY = timedelta(minutes=1)
 PROVE_AFTER = timedelta(days=1)
@@ -39,7 +42,14 @@ Clock = Callable[[], Moment]
 Duty = Callable[[], Awaitable[object]]
 
 
-async def run(database: Database, settings: Settings, clock: Clock, stop: asyncio.Event) -> None:
+async def run(
+    database: Database,
+    settings: Settings,
+    clock: Clock,
+    stop: asyncio.Event,
+    *,
+    press: Press | None = None,
+) -> None:
     """Do everything at its time until `stop` is set; what is under way is finished first."""
     async with asyncio.TaskGroup() as duties:
         duties.create_task(
@@ -52,9 +62,12 @@ async def run(database: Database, settings: Settings, clock: Clock, stop: asynci
         duties.create_task(every(SWEEP_EVERY, lambda: sweep(database, clock()), stop))
         duties.create_task(every(RECOVER_EVERY, lambda: recover(database, clock()), stop))
         duties.create_task(every(SWEEP_EVERY, lambda: prove(database, clock()), stop))
+        if press is not None:
+            duties.create_task(every(SWEEP_EVERY, lambda: put_away(press, clock()), stop))
         duties.create_task(
             every(SWEEP_EVERY, lambda: anchors.mail_monthly(database, now=clock()), stop)
         )
+        duties.create_task(every(LOOK_EVERY, lambda: morning.mail(database, now=clock()), stop))
 
 
 async def keep_dates(database: Database, now: Moment) -> None:
@@ -64,11 +77,17 @@ async def keep_dates(database: Database, now: Moment) -> None:
 
 
 async def sweep(database: Database, now: Moment) -> None:
-    """Forget sessions and links that have ended, and files that nobody brought in."""
+    """Forget what has ended: sessions, links, what is in hand, and files nobody brought in."""
     async with database.write(EVERYWHERE) as conn:
         await sessions.sweep(conn, now=now)
         await tokens.sweep(conn, now=now)
+        await in_hand.sweep(conn, now=now)
         await files.sweep(conn, now=now)
+
+
+async def put_away(press: Press, now: Moment) -> None:
+    """Remove printed statements that are older than a day."""
+    await asyncio.to_thread(press.sweep, now)
 
 
 async def recover(database: Database, now: Moment) -> None:

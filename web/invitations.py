@@ -6,9 +6,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from timebank import invitations, members, policy
+from timebank import invitations, lists, members, policy
 from timebank.errors import Forbidden
 from timebank.members import Member
+from web import downloads
 from web.attempt import attempt
 from web.forms import Form
 from web.pages import gettext, here, now, page, path_id, read, see_other, settings
@@ -16,6 +17,11 @@ from web.pages import gettext, here, now, page, path_id, read, see_other, settin
 
 async def index(request: Request) -> Response:
     """Invite somebody, and see who has been invited and has not come yet."""
+    if format := downloads.wanted(request):
+        at = here(request)
+        async with read(request) as conn:
+            listed = await lists.invited(conn, at.community.id, by=at.me.id, now=now(request))
+            return await downloads.send(request, listed, format)
     form = Form.blank()
     asked = request.query_params.get("member")
     return await _invitations_page(request, form, await _existing(request, asked))

@@ -11,15 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from timebank import applications, buddies, directory, members, policy, statements
+from timebank import applications, buddies, directory, lists, members, policy, statements
 from timebank.directory import DirectoryRow
 from timebank.errors import Forbidden, NotFound
 from timebank.members import Member, MemberKind, Profile, Role, Status
 from timebank.moment import Moment
 from timebank.text import fold
+from web import downloads
 from web.attempt import attempt
 from web.forms import Form
-from web.pages import gettext, here, now, page, path_id, read, see_other
+from web.pages import gettext, here, look, now, page, path_id, read, see_other
 from web.stories import Gettext
 
 PAGE = 50
@@ -35,12 +36,24 @@ async def index(request: Request) -> Response:
     coordinates = policy.may_coordinate(at.me)
     everyone = coordinates and form.flag("all")
     last = form.id("after", required=False)
+    include = tuple(Status) if everyone else (Status.ACTIVE,)
+    if format := downloads.wanted(request):
+        async with look(request) as conn:
+            listed = await lists.directory_of(
+                conn,
+                at.community.id,
+                by=at.me.id,
+                search=search,
+                include=include,
+                now=now(request),
+            )
+            return await downloads.send(request, listed, format)
     async with read(request) as conn:
         rows = await directory.page(
             conn,
             at.community.id,
             search=search,
-            include=tuple(Status) if everyone else (Status.ACTIVE,),
+            include=include,
             after=(fold(form.raw("name")), last) if last else None,
             limit=PAGE + 1,
         )

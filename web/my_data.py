@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from asyncio import to_thread
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -44,6 +46,7 @@ async def close(request: Request) -> Response:
         except (TimebankError, LedgerError) as error:
             form.refused(error, _)
         else:
+            await to_thread(request.app.state.press.forget, at.community.id)
             said = _("Your account is closed. Thank you for the time you shared with us.")
             return see_other(request, "home:front", said=said)
     return await _my_data_page(request, form, status=422)

@@ -67,8 +67,9 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
             _("For coordinators"),
             [
                 ("inbox:index", _("Inbox"), coordinates),
-                ("reports:show", _("Reports"), coordinates),
+                ("paper:index", _("On paper"), coordinates),
                 ("imports:index", _("Bring in a file"), policy.may_import(me)),
+                ("reports:show", _("Reports"), coordinates),
             ],
         ),
         (

@@ -38,6 +38,8 @@ FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
 _NOTICE_SECONDS = 60
 _LONGEST_NOTICE = 500
+_PLACES = ("as", "after", "before", "name", "choose")
+"""What an address says about the page one is on, and not about which rows are in the list."""
 
 
 def page(request: Request, template: str, *, status: int = 200, **context: Any) -> Response:
@@ -238,6 +240,7 @@ def _templates(spoken: str) -> Environment:
     }
     environment.globals |= {
         "url": _url,
+        "as_file": _as_file,
         "static": static_path,
         "kind_label": lambda kind: kind_label(Kind(kind), translations.gettext),
         "state_label": lambda state: state_label(State(state), translations.gettext),
@@ -277,6 +280,14 @@ def _ago(context: Context, then: datetime) -> str:
 @pass_context
 def _url(context: Context, name: str, /, **params: object) -> str:
     return path_of(context["request"], name, **params)
+
+
+@pass_context
+def _as_file(context: Context, format: str) -> str:
+    """Where the list on this page is to be had as a file: the same question, all of its rows."""
+    request = context["request"]
+    asked = [pair for pair in request.query_params.multi_items() if pair[0] not in _PLACES]
+    return f"{request.url.path}?{urlencode([*asked, ('as', format)])}"
 
 
 def query(facts: Mapping[str, object]) -> str:

@@ -6,7 +6,7 @@ name fits several people, or nobody, the row comes back with the people to choos
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -122,9 +122,8 @@ def spread(sheet: Sheet, own: str) -> Sheet:
     return Sheet(sheet.id, sheet.stance, sheet.gift, True, givers, receivers)
 
 
-def of_entry(entry: Entry) -> Sheet:
-    """The sheet of an entry as it was written down, to be corrected."""
-    several = True
+def of_entry(entry: Entry, id: UUID | None = None) -> Sheet:
+    """The sheet of an entry as it was written down, to be corrected; `id` if under another one."""
     gift = Gift(entry.kind.value) if entry.kind.is_gift else Gift.NONE
     alone = len(entry.givers) == 1 and len(entry.receivers) == 1
 
@@ -139,10 +138,9 @@ def of_entry(entry: Entry) -> Sheet:
             for position, part in enumerate(some)
         )
 
-    if gift is not Gift.NONE:
-        several = False
+    several = gift is Gift.NONE and not alone
     givers, receivers = rows(Side.GAVE, entry.givers), rows(Side.RECEIVED, entry.receivers)
-    return Sheet(entry.id, Stance.BETWEEN, gift, several, givers, receivers)
+    return Sheet(id or entry.id, Stance.BETWEEN, gift, several, givers, receivers)
 
 
 def from_form(form: Form, id: UUID) -> Sheet:
@@ -170,25 +168,49 @@ def _sent_rows(form: Form, side: Side) -> tuple[Row, ...]:
 
 
 async def look_up(
-    conn: AsyncConnection, community: Community, sheet: Sheet, form: Form, _: Gettext
+    conn: AsyncConnection,
+    community: Community,
+    sheet: Sheet,
+    form: Form,
+    _: Gettext,
+    *,
+    known: Mapping[str, UUID] | None = None,
 ) -> Sheet:
-    """The sheet with every typed name resolved; what stays unclear is a mistake beside its row."""
+    """The sheet with every typed name resolved; what stays unclear is a mistake beside its row.
+
+    Names in `known`, those of an entry that is corrected, mean whom they meant there.
+    """
     givers, receivers = sheet.givers, sheet.receivers
     if sheet.asks_giver:
-        givers = await _look_up_side(conn, community, givers, form, _)
+        givers = await _look_up_side(conn, community, givers, form, _, known or {})
     if sheet.asks_receiver:
-        receivers = await _look_up_side(conn, community, receivers, form, _)
+        receivers = await _look_up_side(conn, community, receivers, form, _, known or {})
     return Sheet(sheet.id, sheet.stance, sheet.gift, sheet.several, givers, receivers)
 
 
 async def _look_up_side(
-    conn: AsyncConnection, community: Community, rows: Sequence[Row], form: Form, _: Gettext
+    conn: AsyncConnection,
+    community: Community,
+    rows: Sequence[Row],
+    form: Form,
+    _: Gettext,
+    known: Mapping[str, UUID],
 ) -> tuple[Row, ...]:
     found = []
     for position, row in enumerate(rows):
         name = form.text(row.field, required=position == 0)
-        found.append(await _look_up_row(conn, community, row, name, form, _) if name else row)
+        if name in known:
+            row = Row(row.field, name, row.minutes, known[name])
+        elif name:
+            row = await _look_up_row(conn, community, row, name, form, _)
+        found.append(row)
     return tuple(found)
+
+
+def names_in(entry: Entry) -> dict[str, UUID]:
+    """Whom the names of an entry mean, where a name means one of them only."""
+    names = [part.name for part in entry.parts]
+    return {part.name: part.account_id for part in entry.parts if names.count(part.name) == 1}
 
 
 async def _look_up_row(

@@ -1,9 +1,7 @@
-"""Statements: an account's lines in a period, to read, to print, to take along as CSV."""
+"""Statements: an account's lines in a period, to read, to print, to take along as a table."""
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 from datetime import date
 from urllib.parse import urlencode
@@ -13,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from timebank import anchors, statements
+from timebank import agreements, anchors, limits, lists, statements
+from timebank.spreadsheet import Format
 from timebank.statements import StatementPage
+from web import downloads, limit_words
 from web.forms import Form
 from web.pages import gettext, here, look, now, page, path_id, words
 from web.stories import Teller
@@ -58,16 +58,6 @@ async def of_account(request: Request) -> Response:
     return await _statement_page(request, path_id(request.path_params["account_id"]))
 
 
-async def as_csv(request: Request) -> Response:
-    """My own statement as CSV."""
-    return await _csv(request, here(request).me.account_id)
-
-
-async def of_account_as_csv(request: Request) -> Response:
-    """Somebody's statement as CSV, if it is open to me."""
-    return await _csv(request, path_id(request.path_params["account_id"]))
-
-
 async def lines(
     conn: AsyncConnection, request: Request, account_id: UUID, asked: Asked, limit: int = PAGE
 ) -> StatementPage:
@@ -84,6 +74,22 @@ async def lines(
         last_day=asked.last_day,
         search=asked.search,
     )
+
+
+async def as_table(request: Request, account_id: UUID, asked: Asked, format: Format) -> Response:
+    """All lines asked for as a file, the oldest first."""
+    at = here(request)
+    async with look(request) as conn:
+        listed = await lists.statement(
+            conn,
+            at.community.id,
+            account_id,
+            by=at.me.id,
+            first_day=asked.first_day,
+            last_day=asked.last_day,
+            search=asked.search,
+        )
+        return await downloads.send(request, listed, format)
 
 
 def read_asked(request: Request) -> tuple[Form, Asked]:
@@ -103,9 +109,13 @@ def read_asked(request: Request) -> tuple[Form, Asked]:
 async def _statement_page(request: Request, account_id: UUID) -> Response:
     at = here(request)
     form, asked = read_asked(request)
+    if form.ok and (format := downloads.wanted(request)):
+        return await as_table(request, account_id, asked, format)
     async with look(request) as conn:
         found = await lines(conn, request, account_id, asked)
         seal = await anchors.current(conn, at.community.id)
+        terms = (await agreements.current(conn, at.community.id)).terms
+        limit = await limits.of(conn, at.community.id, account_id, terms)
     mine = account_id == at.me.account_id
     return page(
         request,
@@ -113,6 +123,8 @@ async def _statement_page(request: Request, account_id: UUID) -> Response:
         status=200 if form.ok else 422,
         statement=found,
         seal=seal,
+        limits=limit_words.all_of(limit, terms, gettext(request)),
+        past=limit_words.past(limit, gettext(request)) if mine else "",
         account_id=account_id,
         mine=mine,
         is_commons=account_id == at.community.commons_id,
@@ -120,29 +132,4 @@ async def _statement_page(request: Request, account_id: UUID) -> Response:
         asked=asked,
         today=now(request).day_in(at.community.timezone),
         tell=Teller(words(request), at.me.id),
-    )
-
-
-async def _csv(request: Request, account_id: UUID) -> Response:
-    """The whole period at once: a slow reader must not keep the database waiting."""
-    at = here(request)
-    _form, asked = read_asked(request)
-    text = io.StringIO()
-    writer = csv.writer(text)
-    async with look(request) as conn:
-        rows = statements.csv_rows(
-            conn,
-            at.community.id,
-            account_id,
-            by=at.me.id,
-            first_day=asked.first_day,
-            last_day=asked.last_day,
-            search=asked.search,
-        )
-        async for row in rows:
-            writer.writerow(row)
-    return Response(
-        "\ufeff" + text.getvalue(),  # the mark that lets spreadsheets read accents
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": 'attachment; filename="statement.csv"'},
     )

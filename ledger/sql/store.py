@@ -16,7 +16,7 @@ from datetime import datetime
 from types import ModuleType
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.account import Account, AccountKind
@@ -95,6 +95,24 @@ async def set_floor(
     and changes nothing when one of them is not there.
     """
     await _change(conn, community, ids, floor=floor)
+
+
+async def set_floors(
+    conn: AsyncConnection, community: UUID, floors: Mapping[UUID, Minutes | None]
+) -> None:
+    """The same as `set_floor`, with a floor for each account, in one statement for all of them."""
+    await lock(conn, community)
+    known = await _driver(conn).accounts(conn, community, sorted(floors))
+    for id in sorted(floors):
+        if id not in known:
+            raise UnknownAccount(id)
+    account = tables.account
+    await conn.execute(
+        update(account)
+        .where(account.c.community_id == community, account.c.id == bindparam("of_account"))
+        .values(floor=bindparam("new_floor")),
+        [{"of_account": id, "new_floor": floor} for id, floor in sorted(floors.items())],
+    )
 
 
 async def close_account(conn: AsyncConnection, community: UUID, id: UUID, at: datetime) -> None:

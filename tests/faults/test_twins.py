@@ -4,30 +4,41 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
 from tests.faults import twins
 from tests.faults.sabotage import TWINS, Twin
 from tests.faults.twins import ROOT
+from tests.faults.warm import Warm
 from tests.infrastructure.postgres import Server
 
 CONTROL = "tests/ledger/test_decide.py"
 
 
+@pytest.fixture(scope="module")
+def warm() -> Iterator[Warm]:
+    """A process that has read the libraries, for all the runs here."""
+    with Warm() as process:
+        yield process
+
+
 @pytest.mark.parametrize("twin", TWINS, ids=lambda twin: twin.name)
-def test_a_planted_fault_turns_its_test_red(twin: Twin, postgres_server: Server) -> None:
-    ran = twins.seen(twin, postgres_server.url("postgres"))
+def test_a_planted_fault_turns_its_test_red(
+    warm: Warm, twin: Twin, postgres_server: Server
+) -> None:
+    ran = twins.seen(warm, twin, postgres_server.url("postgres"))
     assert ran.red(twin.test), f"{ran.code} {ran.failed}\n{ran.printed}"
 
 
-def test_an_untouched_copy_stays_green() -> None:
+def test_an_untouched_copy_stays_green(warm: Warm) -> None:
     with twins.copied() as folder:
-        ran = twins.run(folder, CONTROL)
+        ran = twins.run(warm, folder, CONTROL)
     assert (ran.code, ran.failed) == (0, ()), ran.printed
 
 
-def test_a_copy_runs_its_own_modules_and_not_the_installed_ones() -> None:
+def test_a_copy_runs_its_own_modules_and_not_the_installed_ones(warm: Warm) -> None:
     with twins.copied() as folder:
         marked = Twin("marked", "ledger/__init__.py", "__all__ = [", "MARK = 1\n__all__ = [", "")
         twins.plant(marked, folder)
@@ -37,11 +48,11 @@ def test_a_copy_runs_its_own_modules_and_not_the_installed_ones() -> None:
             f"    assert ledger.MARK == 1\n"
             f"    assert all(m.__file__.startswith({str(folder)!r}) for m in (timebank, web))\n"
         )
-        ran = twins.run(folder, "tests/test_marked.py")
+        ran = twins.run(warm, folder, "tests/test_marked.py")
     assert (ran.code, ran.failed) == (0, ()), ran.printed
 
 
-def test_a_copy_that_reads_a_module_from_elsewhere_is_noticed() -> None:
+def test_a_copy_that_reads_a_module_from_elsewhere_is_noticed(warm: Warm) -> None:
     with twins.copied() as folder:
         (folder / "tests" / "test_strayed.py").write_text(
             "import sys\n\n\n"
@@ -51,14 +62,14 @@ def test_a_copy_that_reads_a_module_from_elsewhere_is_noticed() -> None:
             "        del sys.modules[name]\n"
             "    import ledger\n"
         )
-        ran = twins.run(folder, "tests/test_strayed.py")
+        ran = twins.run(warm, folder, "tests/test_strayed.py")
     assert any("ledger comes from" in one for one in ran.failed)
     assert not ran.red("tests/test_strayed.py::test_strayed")
 
 
-def test_a_test_that_cannot_even_start_does_not_count_as_red() -> None:
+def test_a_test_that_cannot_even_start_does_not_count_as_red(warm: Warm) -> None:
     broken = Twin("broken", "ledger/minutes.py", "ZERO = Minutes(0)\n", "", CONTROL)
-    ran = twins.seen(broken)
+    ran = twins.seen(warm, broken)
     assert ran.code not in (0, 1) or ran.failed
     assert not ran.red(f"{CONTROL}::test_anything")
     assert not ran.red(CONTROL)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -25,12 +24,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.sabotage import TWINS, Twin
+from tests.faults.warm import Warm
 from tests.infrastructure import postgres
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("ledger", "timebank", "web", "migrations", "tests", "verifier", "benchmarks", "docs")
-
-_LONGEST = 120  # seconds a test may take in a copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,28 +100,20 @@ def plant(twin: Twin, folder: Path) -> None:
     path.write_text(text.replace(twin.old, twin.new))
 
 
-def run(folder: Path, test: str, server: str = "") -> Ran:
+def run(warm: Warm, folder: Path, test: str, server: str = "") -> Ran:
     """Run one test in a copy, with that copy's modules; `server` is a PostgreSQL to use."""
     options = ["-q", "-x", "-p", "no:cacheprovider", "-p", "twin_watch", "-W", "ignore"]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, test],
-        cwd=folder,
-        env=_environment(folder, server),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_LONGEST,
-    )
+    code, printed = warm.run(folder, [*options, test], _environment(folder, server))
     noted = folder / "failed.json"
     failed = tuple(json.loads(noted.read_text())) if noted.exists() else ()
-    return Ran(done.returncode, failed, done.stdout + done.stderr)
+    return Ran(code, failed, printed)
 
 
-def seen(twin: Twin, server: str = "") -> Ran:
+def seen(warm: Warm, twin: Twin, server: str = "") -> Ran:
     """How the twin's test ends in a copy with the fault."""
     with copied() as folder:
         plant(twin, folder)
-        return run(folder, twin.test, server)
+        return run(warm, folder, twin.test, server)
 
 
 def _environment(folder: Path, server: str) -> Mapping[str, str]:
@@ -143,11 +133,11 @@ def _is(failed: str, test: str) -> bool:
 def main(words: list[str]) -> int:
     """Plant the chosen twins, one at a time; how many lived."""
     lived = 0
-    with postgres.serving() as server:
+    with Warm() as warm, postgres.serving() as server:
         for twin in TWINS:
             if all(word in f"{twin.name} {twin.file} {twin.test}" for word in words):
                 began = time.monotonic()
-                ran = seen(twin, server.url("postgres"))
+                ran = seen(warm, twin, server.url("postgres"))
                 red = ran.red(twin.test)
                 lived += not red
                 took = f"{time.monotonic() - began:5.1f} s"

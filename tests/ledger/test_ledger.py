@@ -15,7 +15,14 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ledger import AccountKind, Minutes, Posted, Refused, Verdict
-from ledger.errors import AccountClosed, AlreadyReversed, FloorReached, KeyReused, NoJournal
+from ledger.errors import (
+    AccountClosed,
+    AlreadyReversed,
+    FloorReached,
+    KeyReused,
+    NoJournal,
+    UnknownAccount,
+)
 from ledger.sql import Ledger, read, store
 from ledger.sql.trouble import ConnectionLost
 from ledger.sql.verify import verify
@@ -155,6 +162,21 @@ async def test_a_floor_set_meanwhile_holds_for_the_next_posting(door: Door) -> N
     assert isinstance(verdict, Refused)
     assert isinstance(verdict.error, AccountClosed)
     await assert_sound(door.engine, 1)
+
+
+async def test_many_floors_are_set_at_once_or_none(door: Door) -> None:
+    async with door.engine.begin() as conn:
+        await store.set_floors(conn, HERE, {ANA: Minutes(-3), BEN: None, CAT: Minutes(-1)})
+    with pytest.raises(UnknownAccount):
+        async with door.engine.begin() as conn:
+            await store.set_floors(conn, HERE, {ANA: Minutes(-9), UUID(int=99): None})
+    ledger = Ledger(door.write)
+    for number, (source, minutes, fine) in enumerate(
+        ((ANA, 4, False), (ANA, 3, True), (CAT, 2, False), (BEN, 50, True)), start=1
+    ):
+        destination = CAT if source == BEN else BEN
+        verdict = await ledger.post(HERE, entry(number, (source, destination, minutes)), after(1))
+        assert isinstance(verdict, Refused) is not fine, (source, minutes)
 
 
 async def test_an_entry_is_reversed_once_however_many_ask(door: Door) -> None:

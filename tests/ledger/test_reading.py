@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ledger import AccountKind, Minutes
-from ledger.errors import UnknownAccount
+from ledger.errors import NoJournal, UnknownAccount
 from ledger.sql import read, store
 from tests.infrastructure.postgres import Server
 from tests.ledger import databases
@@ -87,6 +87,7 @@ STATEMENTS: dict[str, tuple[int, Callable[[AsyncConnection], Awaitable[Any]]]] =
     "balance": (1, lambda conn: read.balance(conn, HERE, ANA)),
     "balance_at": (1, lambda conn: read.balance_at(conn, HERE, ANA, after(400))),
     "lines_between": (2, lambda conn: read.lines_between(conn, HERE, ANA, after(9), after(99))),
+    "seq_before": (1, lambda conn: read.seq_before(conn, HERE, after(400))),
     "page": (1, lambda conn: read.page(conn, HERE, ANA, before_line=300)),
     "posted": (1, lambda conn: read.posted(conn, HERE, [entry(5).id, entry(7).id])),
     "accounts": (1, lambda conn: read.accounts(conn, HERE, [ANA, BEN])),
@@ -161,6 +162,8 @@ async def test_accounts_without_lines_and_unknown_accounts(engine: AsyncEngine) 
         assert await read.lines_between(conn, HERE, COMMONS, after(1), after(5)) == read.Span(
             0, 0, Minutes(0), Minutes(0)
         )
+        with pytest.raises(NoJournal):
+            await read.seq_before(conn, COMMONS, after(5))
         for ask in (
             read.balance(conn, HERE, HERE),
             read.balance_at(conn, HERE, HERE, after(5)),
@@ -185,6 +188,9 @@ async def test_statements_of_every_length_know_every_moment(engine: AsyncEngine)
             for hours in range(length + 2):
                 found = await read.lines_between(conn, HERE, BEN, after(hours), after(hours + 1))
                 expected = int(1 <= hours <= length)
+                assert await read.seq_before(conn, HERE, after(hours)) == min(
+                    max(hours - 1, 0), length
+                )
                 assert found.last - found.before == expected
                 assert await read.balance_at(conn, HERE, BEN, after(hours)) == Minutes(
                     min(hours, length)

@@ -371,6 +371,36 @@ async def test_every_label_that_is_offered_means_one_account(road: MillRoad) -> 
             assert [one.account_id for one in found] == [choice.account_id], choice.label
 
 
+async def test_many_names_are_looked_up_as_each_of_them_is(road: MillRoad) -> None:
+    async with road.db.write(road.id) as conn:
+        for name, area in (
+            ("Ana Lima", "Mill Road"),
+            ("Anabel de la Mar", ""),
+            ("Łukasz 100%", ""),
+            ("O_Neil", ""),
+        ):
+            await a_member(conn, road.id, name, area=area)
+        labels = [choice.label for choice in await directory.choices(conn, road.id)]
+        texts = [
+            *labels,
+            "ana",
+            "an",
+            "de la",
+            "LIMA",
+            "la m",
+            "100%",
+            "%",
+            "_",
+            "o_",
+            "",
+            " ",
+            "x",
+        ]
+        many = await directory.resolve_many(conn, road.id, texts)
+        assert many == {text: await directory.resolve(conn, road.id, text) for text in texts}
+        assert await directory.resolve_many(conn, road.id, []) == {}
+
+
 # ── Other communities ────────────────────────────────────────────────────────────────────────────
 
 

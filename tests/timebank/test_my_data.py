@@ -17,6 +17,7 @@ from tests.timebank.factories import a_community, a_member, at
 from tests.timebank.scenes import MillRoad, helped, mill_road
 from timebank import (
     agreements,
+    batches,
     buddies,
     closing,
     entries,
@@ -31,8 +32,10 @@ from timebank import (
     signing_in,
     statements,
 )
+from timebank.batches import Source
 from timebank.db import EVERYWHERE, Database
 from timebank.errors import EntriesWaiting, Forbidden, LastSteward, NotFound, WrongState
+from timebank.inbox import Thing, Why, aside
 from timebank.members import Member, Role, Status
 from timebank.people import people
 from timebank.periods import Month
@@ -55,6 +58,8 @@ CANARIES = {
     "voice": "canary-voice",
     "comment": "canary-comment",
     "reopening": "canary-reopening",
+    "aside": "canary-aside",
+    "sheet": "canary-sheet",
 }
 
 
@@ -127,12 +132,23 @@ async def scene(db: Database) -> Scene:
             by=canary.id,
             now=at(),
         )
+        await batches.begin(conn, road.id, Source.SHEET, CANARIES["sheet"], by=canary.id, now=at())
     written = await road.record(helped(canary, road.ana, 90, note=CANARIES["note"]), canary)
     await road.approve(written)
     theirs = await road.record(helped(road.bert, canary, 30, note="Bert's own words"), road.bert)
     await road.step(entry_steps.dispute, theirs, canary, CANARIES["words"])
     await road.approve(theirs, words="They talked about it.")
     await _govern(road, canary)
+    async with road.db.write(road.id) as conn:
+        await aside.put(
+            conn,
+            road.id,
+            [Thing(Why.QUIET, canary.id)],
+            until=at(days=30).at,
+            words=CANARIES["aside"],
+            by=road.carla.id,
+            now=at(),
+        )
     return Scene(road, canary)
 
 

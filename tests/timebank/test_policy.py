@@ -244,6 +244,23 @@ def test_what_the_commons_gives_needs_a_coordinator_and_what_it_gets_does_not() 
     assert policy.goes_by_itself(replace(donation), terms, silent=False)
 
 
+def test_a_dispute_is_looked_into_by_a_coordinator_who_stands_on_neither_side() -> None:
+    disputed, contested = entry(state=State.DISPUTED), entry(state=State.APPROVED, contested=True)
+    for one in (disputed, contested):
+        assert policy.may_look_into(carla, one)
+        assert not policy.may_look_into(ana, one)
+        assert not policy.may_look_into(carla, one, {ana.id})
+    assert not policy.may_look_into(carla, entry())
+
+
+def test_what_may_be_undone_or_declined_may_be_corrected() -> None:
+    for state in State:
+        one = entry(state=state)
+        wanted = policy.may_undo(carla, one) or policy.may_decline(carla, one)
+        assert policy.may_correct(carla, one) is wanted, state
+        assert not policy.may_correct(ana, one)
+
+
 def test_a_page_offers_only_what_is_possible() -> None:
     late = NOON.date() + timedelta(days=8)
     posted = entry(state=State.APPROVED)
@@ -251,6 +268,7 @@ def test_a_page_offers_only_what_is_possible() -> None:
     assert policy.steps_open_to(bert, entry(), Terms()) == {"confirm", "dispute"}
     assert policy.steps_open_to(carla, entry(), Terms()) == {
         "approve",
+        "correct",
         "decline",
         "return",
         "withdraw",

@@ -17,7 +17,7 @@ from ledger.errors import AccountClosed, FloorReached
 from ledger.sql import read, store
 from tests.timebank.factories import a_member, at
 from tests.timebank.scenes import DAY, MillRoad, counted, helped, mill_road
-from timebank import agreements, audit, entry_steps, members, posting, statements
+from timebank import agreements, audit, entry_steps, limits, members, posting, statements
 from timebank.agreements import Approval, OtherSide, Silence
 from timebank.db import EVERYWHERE, Database
 from timebank.entry import Kind, NewEntry, Share, State, StepKind
@@ -183,8 +183,9 @@ async def test_a_hard_floor_refuses_unless_a_coordinator_says_why(place: MillRoa
     await place.agree(soft_floor=Minutes(-60), hard_floor=Minutes(-90))
     entry = await place.record(helped(place.ana, place.bert, 120), place.ana)
     async with place.db.read(place.id) as conn:
-        (below,) = await posting.below_soft_floor(conn, place.id, entry)
-    assert below == ("Bert Okoro", Minutes(-120))
+        terms = (await agreements.current(conn, place.id)).terms
+        (past,) = await limits.foresee(conn, place.id, terms, entry.kind, entry.parts)
+    assert past == limits.Foreseen(place.bert.id, Minutes(-120), limits.Beyond.BELOW, crosses=True)
     refused = await place.approve(entry)
     assert isinstance(refused, Refused)
     assert refused.error == FloorReached(place.bert.id, Minutes(-90), Minutes(0), Minutes(120))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ledger import Minutes
-from ledger.sql import read, store
+from ledger.sql import read
 from tests.timebank.factories import at
 from tests.timebank.scenes import MillRoad, helped, mill_road
 from timebank import entries, entry_steps
@@ -45,8 +45,7 @@ async def test_twenty_approvals_at_once_are_one_posting(place: MillRoad) -> None
 
 
 async def test_a_hundred_spends_at_once_do_not_pass_the_floor(place: MillRoad) -> None:
-    async with place.db.write(place.id) as conn:
-        await store.set_floor(conn, place.id, [place.bert.id], Minutes(-600))
+    await place.agree(hard_floor=Minutes(-600))
     people = (place.ana, place.dora, place.ines, place.stella)
     recorded = []
     for number in range(100):

@@ -227,7 +227,7 @@ async def test_an_answer_that_was_under_way_while_we_wrote_is_not_believed(db: D
     assert await replicas.wanted() != late
 
 
-@pytest.mark.parametrize("page", ["statement", "statement.csv", "commons", "books"])
+@pytest.mark.parametrize("page", ["statement", "statement?as=csv", "commons", "books"])
 async def test_statements_and_books_are_pages_of_the_replica(settings: Settings, page: str) -> None:
     async with built(replace(settings, base_url="http://127.0.0.1:8000")) as town:
         entry = await town.record("Ana", "Jorge", 90)

@@ -5,6 +5,7 @@ Seen to turn red: a page that skips a line; periods counted in UTC; formulas lef
 
 from __future__ import annotations
 
+import csv
 from datetime import date
 from typing import Any
 
@@ -19,6 +20,7 @@ from timebank.entry import Kind
 from timebank.errors import NotFound
 from timebank.members import Member
 from timebank.posting import Approve, Done
+from timebank.spreadsheet import Format, Table, write
 from timebank.statements import StatementPage
 
 
@@ -183,32 +185,26 @@ async def test_a_page_takes_as_many_queries_with_many_lines_as_with_few(
     assert numbers[0] <= 12
 
 
-async def test_csv_has_every_line_and_no_formula(place: MillRoad) -> None:
+async def test_the_table_has_every_line_and_no_formula(place: MillRoad) -> None:
     await given(place, 3)
     trick = await place.record(helped(place.bert, place.ana, note='=HYPERLINK("x")'), place.bert)
     await place.approve(trick)
     async with place.db.read(place.id) as conn:
-        rows = [
-            row async for row in statements.csv_rows(conn, place.id, place.ana.id, by=place.ana.id)
-        ]
-        found = [
-            row
-            async for row in statements.csv_rows(
-                conn, place.id, place.ana.id, by=place.ana.id, search="Job 2"
-            )
-        ]
-    assert rows[0] == statements.CSV_HEADINGS
+        lines = await statements.rows(conn, place.id, place.ana.id, by=place.ana.id)
+        cells = [row async for row in lines]
+        lines = await statements.rows(conn, place.id, place.ana.id, by=place.ana.id, search="Job 2")
+        found = [row async for row in lines]
+    written = write(Table("statement", statements.HEADINGS, cells), Format.CSV)
+    rows = list(csv.reader(written.decode("utf-8-sig").splitlines()))
+    assert rows[0] == list(statements.HEADINGS)
     assert [row[7:10] for row in rows[1:]] == [
-        ("15", "", "15"),
-        ("30", "", "45"),
-        ("45", "", "90"),
-        ("", "60", "30"),
+        ["15", "", "15"],
+        ["30", "", "45"],
+        ["45", "", "90"],
+        ["", "60", "30"],
     ]
     assert rows[4][6] == '\'=HYPERLINK("x")'
-    assert [row[0] for row in found[1:]] == ["2"]
+    assert [row[0] for row in found] == [2]
     async with place.db.read(place.id) as conn:
         with pytest.raises(NotFound):
-            _ = [
-                row
-                async for row in statements.csv_rows(conn, place.id, place.ana.id, by=place.bert.id)
-            ]
+            await statements.rows(conn, place.id, place.ana.id, by=place.bert.id)

@@ -8,6 +8,7 @@ import pytest
 
 from ledger import Minutes
 from tests.timebank.factories import at
+from tests.timebank.inbox_rows import entry_of
 from tests.timebank.scenes import DAY, MillRoad, helped, mill_road
 from timebank import audit, entries, entry_steps, inbox, posting, recording, statements
 from timebank.db import EVERYWHERE, Database
@@ -81,9 +82,9 @@ async def test_an_afternoon_of_tea(place: MillRoad) -> None:
     )
     entry = await place.record(new, place.carla)
     async with place.db.read(place.id) as conn:
-        (carlas,) = (await inbox.page(conn, place.id, by=place.carla.id)).entries
-        (doras,) = (await inbox.page(conn, place.id, by=place.dora.id)).entries
-    assert (carlas.may_approve, doras.may_approve) == (False, True)
+        (carlas,) = (await inbox.page(conn, place.id, by=place.carla.id, now=at())).rows
+        (doras,) = (await inbox.page(conn, place.id, by=place.dora.id, now=at())).rows
+    assert (entry_of(carlas).may_approve, entry_of(doras).may_approve) == (False, True)
     assert await place.approve(entry, place.dora) == Done(entry.id, 3, replayed=False)
     assert await place.balance(place.commons) == -225
     async with place.db.read(place.id) as conn:
@@ -107,8 +108,8 @@ async def test_carla_types_in_a_sheet_of_paper(place: MillRoad) -> None:
     verdicts = await posting.post(place.db, asked, now=at(hours=1))
     assert sum(isinstance(verdict, Done) for verdict in verdicts) == 49
     async with place.db.read(place.id) as conn:
-        waiting = await inbox.page(conn, place.id, by=place.dora.id)
-    assert [row.entry.id for row in waiting.entries] == [own.id]
+        waiting = await inbox.page(conn, place.id, by=place.dora.id, now=at(hours=1))
+    assert [row.id for row in waiting.rows] == [own.id]
     await place.assert_sound()
 
 
@@ -138,13 +139,13 @@ async def test_bert_finds_a_mistake_on_his_statement(place: MillRoad) -> None:
     await place.approve(entry)
     await place.step(entry_steps.dispute, entry, place.bert, "I was away.", at(days=3))
     async with place.db.read(place.id) as conn:
-        waiting = await inbox.page(conn, place.id, by=place.carla.id)
-        assert [row.entry.id for row in waiting.entries] == [entry.id]
+        waiting = await inbox.page(conn, place.id, by=place.carla.id, now=at(days=3))
+        assert [row.id for row in waiting.rows] == [entry.id]
     await place.undo(entry, reason="Ana mixed up two Berts.", now=at(days=4))
     undone = await place.entry(entry.id)
     assert (undone.state, undone.contested) == (State.REVERSED, False)
     async with place.db.read(place.id) as conn:
-        assert await inbox.count(conn, place.id) == 0
+        assert await inbox.count(conn, place.id, now=at(days=4)) == 0
         acts = await audit.page(conn, place.id, by=place.bert.id)
     assert [act.action for act in acts if act.subject_id == entry.id] == [
         "entry.reversed",

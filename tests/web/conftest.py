@@ -134,3 +134,10 @@ async def town(db_settings: Settings) -> AsyncIterator[Town]:
     """A small town with its people, on SQLite and PostgreSQL in turn."""
     async with built(replace(db_settings, base_url=BASE)) as there:
         yield there
+
+
+@pytest.fixture
+async def town_on_sqlite(sqlite_settings: Settings) -> AsyncIterator[Town]:
+    """The town on SQLite alone, for pages on which no database has a say."""
+    async with built(replace(sqlite_settings, base_url=BASE)) as there:
+        yield there

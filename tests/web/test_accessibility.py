@@ -24,10 +24,10 @@ NO_PAGES = {
     "health:show",
     "files:icon",
     "files:show",
-    "statement:as_csv",
-    "statement:of_account_as_csv",
     "my_data:download",
     "mail:show",
+    "paper:statements_file",
+    "sheets:names",
 }
 """What answers with something other than a page; mail:show is opened from mail:index."""
 
@@ -72,8 +72,12 @@ def _paths(world: World) -> dict[str, str]:
         if name.startswith("imports:"):
             file = "done" if name == "imports:ask_undo" else "checked"
             things["{id}"] = world.things["imports"][file]
+        if name.startswith("inbox:"):
+            things["{id}"] = world.things["inbox"]["steward's"]
         if name.startswith("members:"):
             things["{id}"] = world.things["members"]["other"]
+        if name.startswith("batches:"):
+            things["{id}"] = world.things["batches"]["sheet"]
         if name.startswith("proposals:"):
             things["{id}"] = world.things["proposals"]["member's"]
         path = pattern

@@ -72,6 +72,33 @@ async def test_a_version_needs_a_reason_and_terms_that_make_sense(town: Town) ->
     assert await town.rows() == before
 
 
+async def test_limits_that_begin_a_conversation_are_agreed_in_plain_words(town: Town) -> None:
+    page = await town.get("Ana", "agreement")
+    assert "There is no balance that is too high." in page.text
+    assert "changes nothing about their limits" in page.text
+    agreed = {
+        "hard_floor": "15:00",
+        "soft_ceiling": "40:00",
+        "floor_growth": "50",
+        "lowest_floor": "30:00",
+    }
+    answer = await town.post("Stella", "agreement/edit", await the_form(town, **agreed))
+    assert answer.status_code == 303, answer.text
+    page = await town.get("Ana", "agreement")
+    for said in (
+        "When a balance goes above 40:00, we talk",
+        "by 50% of what they have given. Nobody goes below −30:00.",
+    ):
+        assert said in page.text, said
+    form = await town.get("Stella", "agreement/edit")
+    for kept in ('name="floor_growth" value="50"', 'value="30:00"', 'value="40:00"'):
+        assert kept in form.text.replace(' aria-describedby="floor_growth-hint"', ""), kept
+    for wrong in ({"hard_floor": ""}, {"lowest_floor": "14:00"}, {"floor_growth": "101"}):
+        answer = await town.post("Stella", "agreement/edit", await the_form(town, **agreed | wrong))
+        assert answer.status_code == 422, wrong
+    assert await version(town) == 2
+
+
 async def test_nothing_new_is_no_new_version(town: Town) -> None:
     answer = await town.post("Stella", "agreement/edit", await the_form(town))
     assert answer.status_code == 422

@@ -403,3 +403,20 @@ async def test_my_entries_are_listed_with_what_they_wait_for(town: Town) -> None
     page = await town.get("Ana", "entries/", show="waiting")
     assert "You gave time to Jorge Medina" in page.text
     assert "Waits for a coordinator" in page.text
+
+
+async def test_coordinators_find_any_entry_and_who_touched_it_last(town: Town) -> None:
+    entry = await town.record("Ana", "Jorge", 60, note="The piano")
+    await town.approve(entry, by="Dora")
+    await town.record("Ana", "Bert", 60, note="Soup")
+    assert "Everybody’s" in (await town.get("Carla", "entries/")).text
+    page = await town.get("Carla", "entries/", show="all", q="jorge piano")
+    assert "Ana Lima gave time to Jorge Medina" in page.text
+    assert "Dora Nagy approved it" in page.text
+    assert "Soup" not in page.text
+    assert (
+        "No entry has all of this"
+        in (await town.get("Carla", "entries/", show="all", q="trombone")).text
+    )
+    assert (await town.get("Ana", "entries/", show="all")).status_code == 403
+    assert "Everybody’s" not in (await town.get("Ana", "entries/")).text

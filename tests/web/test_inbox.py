@@ -27,8 +27,8 @@ async def test_choosing_all_ticks_only_what_one_may_approve(town: Town) -> None:
     mine = await town.record("Carla", "Bert", 60)
     theirs = await town.record("Ana", "Bert", 60)
     page = await town.get("Carla", "inbox", choose="all")
-    assert f'value="{theirs.id}" checked' in page.text
-    assert f'value="{mine.id}" checked' not in page.text
+    assert f'value="approval.{theirs.id}" checked' in page.text
+    assert f'value="approval.{mine.id}" checked' not in page.text
     assert "You gain hours from this entry" in page.text
 
 

@@ -41,12 +41,15 @@ from timebank import (
     proposing,
     recording,
     sessions,
+    sheets,
 )
 from timebank.communities import Community
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
 from timebank.entry import Kind, NewEntry, Share
 from timebank.imports import checking, files, matching, running
+from timebank.inbox import Thing, Why, deeds
+from timebank.inbox.deeds import DeedKind, Item
 from timebank.members import Member, MemberKind, Role, Status
 from timebank.moment import Moment
 from timebank.periods import Month
@@ -91,6 +94,10 @@ FORM = {
     "what": "people",
     "column-name": "0",
     "format": "csv",
+    "giver-0": "ALPHA Member",
+    "receiver-0": "ALPHA Receiver",
+    "until": "2026-06-01",
+    "hour": "8",
 }
 
 
@@ -226,10 +233,20 @@ async def _things(
         await closing.ask_to_reopen(
             conn, alpha.id, MARCH, "ALPHA reason", by=who["second"], now=NOW
         )
+        mine: dict[str, UUID] = {}
+        for place, by in ((alpha, "coordinator"), (alpha, "steward"), (beta, "stranger")):
+            mine[by] = NOW.new_id()
+            entry_id = foreign if place is beta else posted
+            item = Item(Thing(Why.APPROVAL, entry_id), Minutes(60))
+            await deeds.keep(
+                conn, place.id, DeedKind.APPROVED, [item], id=mine[by], by=who[by], now=NOW
+            )
         row = (await buddies.of(conn, alpha.id, who["member"]))[0].id
         foreign_row = (await buddies.of(conn, beta.id, who["faraway"]))[0].id
         invited = (await invitations.waiting(conn, alpha.id, now=NOW))[0].id
         invited_there = (await invitations.waiting(conn, beta.id, now=NOW))[0].id
+    batch = await _sheet(db, alpha, who["coordinator"], who["member"], who["receiver"], "ALPHA")
+    batch_there = await _sheet(db, beta, who["stranger"], who["faraway"], who["stranger"], "BETA")
     done = await posting.post(
         db,
         [
@@ -258,6 +275,12 @@ async def _things(
             "done": await a_file(db, alpha, who["coordinator"], "ALPHA Arrived", bring=True),
             "elsewhere": await a_file(db, beta, who["stranger"], "BETA Newcomer"),
         },
+        "inbox": {
+            "coordinator's": str(mine["coordinator"]),
+            "steward's": str(mine["steward"]),
+            "elsewhere": str(mine["stranger"]),
+        },
+        "batches": {"sheet": str(batch), "elsewhere": str(batch_there)},
         "invitations": {"member's": invited, "elsewhere": invited_there},
         "buddies": {"member's": str(row), "elsewhere": str(foreign_row)},
         "months": {"closed": str(APRIL), "reopening": str(MARCH), "open": str(APRIL.next)},
@@ -323,6 +346,19 @@ async def a_file(
             file = await running.begin(conn, place.id, file.id, leave_out=False, by=by, now=now)
         await running.run(db, file, by=by, clock=lambda: now)
     return str(file.id)
+
+
+async def _sheet(
+    db: Database, place: Community, by: UUID, giver: UUID, receiver: UUID, canary: str
+) -> UUID:
+    """A sheet that was typed in."""
+    batch = NOW.new_id()
+    line = sheets.Line(1, Kind.HELP, giver, receiver, Minutes(60), NOW.at.date(), f"{canary} row")
+    done = await sheets.post(
+        db, place.id, [line], batch=batch, label=f"{canary} sheet", by=by, now=NOW
+    )
+    assert isinstance(done, sheets.Posted)
+    return batch
 
 
 async def _entry(

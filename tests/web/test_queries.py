@@ -26,6 +26,9 @@ PAGES = (
     ("Ana", ""),
     ("Carla", ""),
     ("Carla", "inbox"),
+    ("Carla", "inbox?q=favour"),
+    ("Carla", "entries/?show=all"),
+    ("Carla", "entries/?show=all&q=ana+favour"),
     ("Ana", "statement"),
     ("Ana", "entries/"),
     ("Ana", "commons"),
@@ -39,6 +42,10 @@ PAGES = (
     ("Ana", "agreement"),
     ("Carla", "imports/"),
     ("Stella", "exports/"),
+    ("Carla", "paper/"),
+    ("Carla", "paper/members"),
+    ("Carla", "sheets/new"),
+    ("Carla", "batches/"),
 )
 CHUNK = 2_000
 MOST = 25

@@ -14,7 +14,6 @@ FILES = {
     "favicon.ico": "files",
     "static": "files",
     "sign-out": "sign_in",
-    "statement.csv": "statement",
 }
 
 

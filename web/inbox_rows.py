@@ -1,0 +1,294 @@
+"""Rows of the inbox, told to one coordinator: what it is, since when, why it is here, who was last.
+
+A source of the inbox has one function here that tells its rows; `_TELLERS` names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from starlette.requests import Request
+
+from ledger import Minutes
+from timebank import i18n
+from timebank.entry import StepKind
+from timebank.errors import OwnGain, ReasonMissing
+from timebank.inbox import Row, Touch, Why
+from timebank.inbox.of_entries import WaitingEntry
+from timebank.inbox.of_members import Applicant, GoneQuiet, WorthACall
+from timebank.limits import Beyond
+from timebank.odd import Oddity, Reason
+from web.messages import sentence
+from web.pages import here, language, now, path_of, words
+from web.stories import Gettext, Teller, kind_label
+
+LONGEST_NOTE = 80  # characters of a note in a row
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One row as a page shows it.
+
+    `facts` stand together, `why` are sentences on lines of their own, `said` are somebody's words.
+    """
+
+    title: str
+    path: str
+    facts: tuple[str, ...] = ()
+    why: tuple[str, ...] = ()
+    said: str = ""
+    tag: str = ""
+    tone: str = ""
+    minutes: Minutes | None = None
+    may_approve: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Tells rows to whoever asks, in their language and on the community's clocks."""
+
+    request: Request
+    teller: Teller
+
+    @classmethod
+    def to(cls, request: Request) -> Telling:
+        """For the coordinator who asks."""
+        return cls(request, Teller(words(request), here(request).me.id))
+
+    def line(self, row: Row) -> Line:
+        """A row of any kind."""
+        return _TELLERS[row.why](row, self)
+
+    def lines(self, rows: tuple[Row, ...] | list[Row]) -> dict[str, Line]:
+        """Rows by the key with which a form names them."""
+        return {str(row.key): self.line(row) for row in rows}
+
+    @property
+    def gettext(self) -> Gettext:
+        """The translator into the reader's language."""
+        return self.teller.words.gettext
+
+    def day(self, day: date) -> str:
+        """A day, or the day a moment falls on where the community is."""
+        if isinstance(day, datetime):
+            day = day.astimezone(ZoneInfo(here(self.request).community.timezone)).date()
+        return i18n.format_day(day, language(self.request), "short")
+
+    def ago(self, at: datetime) -> str:
+        """How long ago a moment was."""
+        return i18n.ago(at, now(self.request).at, language(self.request))
+
+    def minutes(self, minutes: Minutes) -> str:
+        """An amount of time."""
+        return i18n.format_minutes(minutes)
+
+    def entry(self, id: UUID) -> str:
+        """The path of an entry."""
+        return path_of(self.request, "entries:show", id=id)
+
+    def member(self, id: UUID) -> str:
+        """The path of a member's page."""
+        return path_of(self.request, "members:show", id=id)
+
+
+def odd(reason: Reason, telling: Telling) -> str:
+    """What looks odd, in a sentence."""
+    _ = telling.gettext
+    facts = {
+        "name": reason.name,
+        "usual": telling.minutes(reason.usual) if reason.usual is not None else "",
+    }
+    if reason.what is Oddity.TWICE:
+        if reason.other_waits:
+            return _("The same people, day and hours were written down twice; both wait.")
+        return _("The same people, day and hours were written down before, and approved.")
+    return {
+        Oddity.MUCH: _(
+            "Far more than usual for %(name)s: half of the time it is %(usual)s or less."
+        ),
+        Oddity.LONG: _("More than twelve hours of %(name)s on one day."),
+        Oddity.LATE: _("The day was long past when it was written down."),
+    }[reason.what] % facts
+
+
+# ── Entries ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _entry(row: Row, telling: Telling) -> Line:
+    waiting = row.thing
+    assert isinstance(waiting, WaitingEntry)
+    _, tell, entry = telling.gettext, telling.teller, waiting.entry
+    commons = entry.community_id
+    facts = [telling.day(entry.occurred_on)]
+    if entry.note or entry.category:
+        facts.append(_shortened(entry.note or entry.category or ""))
+    facts.append(f"{tell.written_by(entry)}, {telling.ago(entry.recorded_at)}")
+    facts += [
+        _("%(name)s has no sign-in") % {"name": part.name}
+        for part in entry.parts
+        if not part.reachable and part.account_id != commons
+    ]
+    if waiting.last.kind is not StepKind.RECORDED and row.why is not Why.DISPUTE:
+        facts.append(f"{tell.step(waiting.last, entry)}, {telling.ago(waiting.last.at)}")
+    tag, tone = _tag(row, waiting, telling)
+    why = [odd(reason, telling) for reason in waiting.odd] + _standing(row, waiting, telling)
+    return Line(
+        title=tell.headline(entry),
+        path=telling.entry(entry.id),
+        facts=tuple(facts),
+        why=tuple(why),
+        said=_said(row, waiting),
+        tag=tag,
+        tone=tone,
+        minutes=entry.minutes,
+        may_approve=waiting.may_approve,
+    )
+
+
+def _tag(row: Row, waiting: WaitingEntry, telling: Telling) -> tuple[str, str]:
+    """What stands beside the title, and its tone."""
+    _ = telling.gettext
+    if row.why is Why.DISPUTE:
+        undone = waiting.entry.contested
+        return (_("not agreed, after approval") if undone else _("not agreed")), "plum"
+    if row.why is Why.ODD:
+        return _("looks odd"), "plum"
+    if row.why is Why.ANSWER:
+        return _("answered"), "tea"
+    kind = waiting.entry.kind
+    tone = {"help": "", "other": "", "hospitality": "tea", "activity": "tea"}.get(kind, "plum")
+    return kind_label(kind, _), tone
+
+
+def _standing(row: Row, waiting: WaitingEntry, telling: Telling) -> list[str]:
+    """What stands in the way of approving it with others, and who looks into it."""
+    _ = telling.gettext
+    if row.why is Why.DISPUTE:
+        step = telling.teller.step(waiting.last, waiting.entry)
+        last = f"{step}, {telling.ago(waiting.last.at)}."
+        if waiting.looked_into is None:
+            return [last, _("Nobody looks into it yet.")]
+        if waiting.looked_into.member_id == telling.teller.reader:
+            return [last, _("You look into it.")]
+        return [last, _("%(name)s looks into it.") % {"name": waiting.looked_into.name}]
+    if row.why is Why.ANSWER and waiting.asked is not None:
+        asked = _("The question was: %(words)s") % {"words": _shortened(waiting.asked.words)}
+        return [asked, *_refused(waiting, telling)]
+    return _refused(waiting, telling)
+
+
+def _refused(waiting: WaitingEntry, telling: Telling) -> list[str]:
+    error = waiting.why_not
+    if error is None:
+        return []
+    if isinstance(error, ReasonMissing):
+        return [telling.gettext("Open it and read what was said before you decide.")]
+    return [sentence(error, telling.gettext)]
+
+
+def why_left_out(row: Row, telling: Telling) -> str:
+    """Why a thing that was ticked is not approved with the others."""
+    _ = telling.gettext
+    if not isinstance(row.thing, WaitingEntry):
+        return _("There are no hours to approve in this.")
+    if row.why is Why.DISPUTE and not isinstance(row.thing.why_not, OwnGain):
+        return _("Open it and read what was said before you decide.")
+    return " ".join(_refused(row.thing, telling))
+
+
+def _said(row: Row, waiting: WaitingEntry) -> str:
+    if row.why in (Why.DISPUTE, Why.ANSWER):
+        return _shortened(waiting.last.words)
+    return ""
+
+
+# ── Members ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _applicant(row: Row, telling: Telling) -> Line:
+    assert isinstance(row.thing, Applicant)
+    member, _ = row.thing.member, telling.gettext
+    facts = [_("asked %(ago)s") % {"ago": telling.ago(row.since)}]
+    return Line(
+        title=_("%(name)s would like to join") % {"name": member.name},
+        path=telling.member(member.id),
+        facts=tuple([member.area, *facts] if member.area else facts),
+        tag=_("to welcome"),
+    )
+
+
+def _call(row: Row, telling: Telling) -> Line:
+    one = row.thing
+    assert isinstance(one, WorthACall)
+    _ = telling.gettext
+    facts = {
+        "name": one.member.name,
+        "balance": telling.minutes(one.balance),
+        "limit": telling.minutes(one.limit),
+        "day": telling.day(one.since),
+    }
+    title = (
+        _("%(name)s stands at %(balance)s")
+        if one.beyond is Beyond.BELOW
+        else _("%(name)s has %(balance)s to spend")
+    )
+    since = (
+        _("below %(limit)s since %(day)s")
+        if one.beyond is Beyond.BELOW
+        else _("above %(limit)s since %(day)s")
+    )
+    return Line(
+        title=title % facts,
+        path=telling.member(one.member.id),
+        facts=(since % facts,),
+        why=_before(one.called, _("Nobody has rung about it yet."), telling),
+        said=one.called.words if one.called else "",
+        tag=_("worth a call"),
+        tone="tea",
+    )
+
+
+def _quiet(row: Row, telling: Telling) -> Line:
+    one = row.thing
+    assert isinstance(one, GoneQuiet)
+    _ = telling.gettext
+    return Line(
+        title=_("Nothing from %(name)s for a while") % {"name": one.member.name},
+        path=telling.member(one.member.id),
+        facts=(
+            _("the last help given or received was on %(day)s")
+            % {"day": telling.day(one.latest.date())},
+        ),
+        why=_before(one.asked, "", telling),
+        said=one.asked.words if one.asked else "",
+        tag=_("gone quiet"),
+        tone="tea",
+    )
+
+
+def _before(last: Touch | None, otherwise: str, telling: Telling) -> tuple[str, ...]:
+    """What was done about somebody before."""
+    if last is None:
+        return (otherwise,) if otherwise else ()
+    facts = {"name": last.name, "day": telling.day(last.at)}
+    return (telling.gettext("%(name)s last put this aside on %(day)s:") % facts,)
+
+
+def _shortened(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST_NOTE else text[: LONGEST_NOTE - 1].rstrip() + "…"
+
+
+_TELLERS: Mapping[Why, Callable[[Row, Telling], Line]] = {
+    Why.APPROVAL: _entry,
+    Why.ODD: _entry,
+    Why.ANSWER: _entry,
+    Why.DISPUTE: _entry,
+    Why.APPLICATION: _applicant,
+    Why.CALL: _call,
+    Why.QUIET: _quiet,
+}
