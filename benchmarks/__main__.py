@@ -28,7 +28,10 @@ NAMES = (
     "reading",
     "verifying",
     "importing",
+    "bringing_in",
+    "taking_along",
     "http",
+    "desk",
 )
 """The benchmarks, each a file of its own here with a function `rows`; in the order of the page."""
 

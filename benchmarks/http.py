@@ -14,19 +14,12 @@ Everyone is signed in already: no password is hashed meanwhile.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
-import socket
-import sys
 import tempfile
 import time
-from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import IO
 
 from benchmarks import profiled
 from benchmarks.browser import Answer, Browser
@@ -34,8 +27,8 @@ from benchmarks.callers import Taken, run
 from benchmarks.machine import Watch
 from benchmarks.places import on_postgres, on_sqlite
 from benchmarks.results import Row, Size, alone
+from benchmarks.serving import free_port, served
 from benchmarks.town import Town, a_town
-from timebank.cli.serving import environment
 from timebank.config import Settings
 from timebank.db import Database
 
@@ -119,7 +112,7 @@ def rows(size: Size) -> Iterator[Row]:
 
 
 async def _measured(name: str, settings: Settings, size: Size) -> list[Row]:
-    settings = replace(settings, port=_free_port())
+    settings = replace(settings, port=free_port())
     settings = replace(settings, base_url=f"http://127.0.0.1:{settings.port}")
     turns, seconds = size.of(1, 2, 3), (0.3, 2.0, 6.0, 6.0)[size]
     crowds = _CROWDS[: size.of(1, 3, 3)]
@@ -128,7 +121,7 @@ async def _measured(name: str, settings: Settings, size: Size) -> list[Row]:
     try:
         town = await a_town(db, members=2 * max(crowds), coordinators=max(crowds))
         couples = await _couples(town, settings.port, max(crowds))
-        async with _served(settings):
+        async with served(settings):
             await _busy(couples, seconds / 2)
             found = [await _row(name, couples[:crowd], turns, seconds) for crowd in crowds]
         spent = await _profile(settings, couples[:8], seconds)
@@ -193,52 +186,7 @@ async def _profile(settings: Settings, couples: Sequence[Couple], seconds: float
     """Which parts of the server work how much, in percent."""
     with tempfile.TemporaryDirectory() as folder:
         file = str(Path(folder) / "profile")
-        async with _served(settings, "benchmarks.profiled", file):
+        async with served(settings, "benchmarks.profiled", file):
             await _busy(couples, seconds)
         found = profiled.shares(file)
     return ", ".join(f"{part} {share:.0%}" for part, share in found.items() if share >= 0.01)
-
-
-@contextlib.asynccontextmanager
-async def _served(settings: Settings, *module: str) -> AsyncIterator[None]:
-    """`timebank serve` in a process of its own, or the same through another module."""
-    command = ["-m", *(module or ("timebank",)), "serve"]
-    with tempfile.TemporaryFile() as said:
-        server = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *command,
-            env=os.environ | environment(settings),
-            stdout=said,
-            stderr=said,
-        )
-        try:
-            await _answers(settings.port, server, said)
-            yield
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                server.send_signal(signal.SIGINT)
-            async with asyncio.timeout(30):
-                await server.wait()
-
-
-async def _answers(port: int, server: Process, said: IO[bytes]) -> None:
-    """Wait until it takes connections. Raises `RuntimeError` with what it said if it ended."""
-    deadline = time.monotonic() + 60
-    while True:
-        if server.returncode is not None or time.monotonic() > deadline:
-            said.seek(0)
-            raise RuntimeError(f"the server did not start: {said.read().decode()}")
-        try:
-            _reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.05)
-            continue
-        writer.close()
-        return
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

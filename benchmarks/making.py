@@ -46,6 +46,7 @@ _TITLE = (24, b"timebank.ledger.transfer", 8, 1)
 _COMMITMENT = struct.Struct(">I26sIqI16sI").pack
 _NOTES = ("A lift to the surgery", "Soup and company", "Bread for the table", "Forms for the flat")
 _KINDS = ("help", "hospitality", "facilitation", "other")
+_AREAS = ("Old Town", "Riverside", "Station Road", "The Meadows", "Hill Top", "Harbour", "")
 
 TRANSFER = """
     community_id seq entry_id position source_id destination_id minutes occurred_on posted_at
@@ -53,8 +54,9 @@ TRANSFER = """
     previous hash
 """
 ENTRY = """
-    community_id id kind occurred_on note salt minutes state contested agreement_version
-    recorded_by recorded_at touched_at posted_at reverses_id reversed_by_id
+    community_id id kind category_id occurred_on note salt minutes state contested
+    agreement_version recorded_by recorded_at touched_at posted_at reverses_id reversed_by_id
+    counted_on
 """
 PART = "community_id entry_id account_id position side minutes awaited"
 
@@ -68,6 +70,11 @@ class Books:
     lines: tuple[int, ...]
     transfers: int
     ends: datetime
+
+    @property
+    def members(self) -> tuple[UUID, ...]:
+        """Everyone but the commons."""
+        return self.accounts[1:]
 
     @property
     def hot(self) -> UUID:
@@ -88,13 +95,16 @@ class Written:
     at: int  # microseconds since 1970
     note: str
     salt: bytes
+    category: bytes | None = None
     reverses: bytes | None = None
     undone_by: bytes | None = None
 
 
-def written(accounts: int, dice: Random, step: int) -> Iterator[Written]:
-    """Entries without end, `step` microseconds apart."""
-    number, at = 0, round((BEGINNING - _EPOCH).total_seconds() * 1e6)
+def written(
+    accounts: int, dice: Random, step: int, categories: Sequence[bytes], begins: datetime
+) -> Iterator[Written]:
+    """Entries without end, `step` microseconds apart; each seventh is of no category."""
+    number, at = 0, round((begins - _EPOCH).total_seconds() * 1e6)
     while True:
         number, at = number + 1, at + step
         turn = number % 100
@@ -113,6 +123,7 @@ def written(accounts: int, dice: Random, step: int) -> Iterator[Written]:
             at=at,
             note=f"{_NOTES[number % 4]}, {number}.",
             salt=dice.randbytes(16),
+            category=categories[number % len(categories)] if categories and number % 7 else None,
             undone_by=_id(at + step, dice) if turn == 50 else None,
         )
         yield entry
@@ -128,6 +139,7 @@ def written(accounts: int, dice: Random, step: int) -> Iterator[Written]:
                 at,
                 "Written down twice.",
                 dice.randbytes(16),
+                entry.category,
                 reverses=entry.id,
             )
 
@@ -151,7 +163,9 @@ def _id(at: int, dice: Random) -> bytes:
 
 def committed(entry: Written) -> bytes:
     """The commitment to an entry's words."""
-    words = f'{{"category":null,"kind":"{entry.kind}","note":{json.dumps(entry.note)}}}'.encode()
+    category = "null" if entry.category is None else f'"{UUID(bytes=entry.category)}"'
+    note = json.dumps(entry.note)
+    words = f'{{"category":{category},"kind":"{entry.kind}","note":{note}}}'.encode()
     head = _COMMITMENT(26, b"timebank.ledger.commitment", 8, 1, 16, entry.salt, len(words))
     return sha256(head + words).digest()
 
@@ -208,24 +222,37 @@ class Chained:
         )
 
 
-def make(settings: Settings, transfers: int, *, seed: int = 1, entries: bool = True) -> Books:
-    """Make a community with so many transfers in a migrated database.
+def make(
+    settings: Settings,
+    transfers: int,
+    *,
+    seed: int = 1,
+    entries: bool = True,
+    members: int | None = None,
+    begins: datetime = BEGINNING,
+) -> Books:
+    """Make a community with so many transfers, over five years, in a migrated database.
 
-    Without `entries` there is the journal only, as for reading statements.
+    Without `entries` there is the journal only, as for reading statements. There are as many
+    `members` as usual for that many transfers, unless it is said how many.
     """
-    return asyncio.run(_make(settings, transfers, Random(seed), entries))
+    many = members or min(10_000, max(100, transfers // 100))
+    return asyncio.run(_make(settings, transfers, Random(seed), many, begins, entries=entries))
 
 
-async def _make(settings: Settings, transfers: int, dice: Random, entries: bool) -> Books:
-    many = min(10_000, max(100, transfers // 100))
-    community, accounts = await _open(settings, many, dice)
+async def _make(
+    settings: Settings, transfers: int, dice: Random, many: int, begins: datetime, *, entries: bool
+) -> Books:
+    community, accounts, categories = await _open(settings, many, dice, begins)
     books = Chained(community, accounts)
-    batches = _batches(books, transfers, dice, entries)
+    step = int(YEARS.total_seconds() * 1e6) // (transfers + 1)
+    source = written(len(accounts), dice, step, [id.bytes for id in categories], begins)
+    batches = _batches(books, transfers, source, entries)
     if settings.url.startswith("sqlite"):
         _into_sqlite(settings, batches)
     else:
         await _into_postgres(settings, batches)
-    ends = BEGINNING + YEARS
+    ends = begins + YEARS
     await _settle(settings, books)
     return Books(community, accounts, tuple(books.lines), transfers, ends)
 
@@ -233,10 +260,10 @@ async def _make(settings: Settings, transfers: int, dice: Random, entries: bool)
 Batch = tuple[list[Any], list[Any], list[Any]]
 
 
-def _batches(books: Chained, transfers: int, dice: Random, entries: bool) -> Iterator[Batch]:
+def _batches(
+    books: Chained, transfers: int, source: Iterator[Written], entries: bool
+) -> Iterator[Batch]:
     """Rows of transfer, entry and part until there are so many transfers."""
-    step = int(YEARS.total_seconds() * 1e6) // (transfers + 1)
-    source = written(len(books.accounts), dice, step)
     recorder, skipped = books.accounts[1], set[bytes | None]()
     while books.seq < transfers:
         rows: list[Any] = []
@@ -259,9 +286,9 @@ def _entry_row(books: Chained, entry: Written, recorder: bytes) -> tuple[Any, ..
     state = "reversed" if entry.undone_by else "approved"
     day = date.fromordinal(entry.day).isoformat()
     return (
-        *(books.community, entry.id, entry.kind, day, entry.note, entry.salt),
+        *(books.community, entry.id, entry.kind, entry.category, day, entry.note, entry.salt),
         *(sum(entry.shares), state, 0, 1, recorder, entry.at, entry.at, entry.at),
-        *(entry.reverses, entry.undone_by),
+        *(entry.reverses, entry.undone_by, day),
     )
 
 
@@ -275,15 +302,18 @@ def _part_rows(books: Chained, entry: Written) -> Iterator[tuple[Any, ...]]:
         yield (books.community, entry.id, account_id, position, side, minutes, 0)
 
 
-async def _open(settings: Settings, many: int, dice: Random) -> tuple[UUID, tuple[UUID, ...]]:
-    """A community with so many members, and its accounts: first the commons."""
-    now = Moment(BEGINNING, dice.randbytes)
+async def _open(
+    settings: Settings, many: int, dice: Random, begins: datetime
+) -> tuple[UUID, tuple[UUID, ...], list[UUID]]:
+    """A community with so many members, its accounts (first the commons) and its categories."""
+    now = Moment(begins, dice.randbytes)
     slug = f"books-{dice.randrange(10**9)}"
     engine = create_async_engine(settings.owners_url)
     async with engine.begin() as conn:
         place = await communities.create(
             conn, slug=slug, name="Books", language="en", timezone="Europe/London", now=now
         )
+        categories = [one.id for one in await communities.categories_of(conn, place.id)]
         ids = [now.new_id() for _ in range(many)]
         common = {"community_id": place.id}
         await conn.execute(
@@ -301,13 +331,14 @@ async def _open(settings: Settings, many: int, dice: Random) -> tuple[UUID, tupl
                 common
                 | {"id": id, "kind": "person", "name": f"Member {number}"}
                 | {"name_key": f"member {number}", "search_key": f"member {number}"}
+                | {"area": _AREAS[number % len(_AREAS)]}
                 | {"contact_shown": False, "role": "member", "status": "active"}
                 | {"applied_at": now.at, "joined_at": now.at}
                 for number, id in enumerate(ids)
             ],
         )
     await engine.dispose()
-    return place.id, (place.commons_id, *ids)
+    return place.id, (place.commons_id, *ids), categories
 
 
 async def _settle(settings: Settings, books: Chained) -> None:
@@ -438,5 +469,6 @@ _SPELLED: dict[str, Any] = (
     }
     | dict.fromkeys(("posted_at", "recorded_at", "touched_at"), _moment)
     | dict.fromkeys(("contested", "awaited"), bool)
-    | {"occurred_on": date.fromisoformat, "recorded_by": _quick_id}
+    | dict.fromkeys(("occurred_on", "counted_on"), date.fromisoformat)
+    | {"recorded_by": _quick_id}
 )

@@ -13,6 +13,9 @@ from ledger.sql import metadata
 from timebank import migrate
 from timebank.cli import main
 from timebank.config import Settings
+from timebank.imports import child
+from timebank.imports.fields import FIELDS
+from web import imports
 from web.routes import TABLE
 
 ROOT = Path(__file__).parents[1]
@@ -80,6 +83,28 @@ def test_every_route_has_its_line_with_who_may_ask() -> None:
         for method, path, policy, _, _ in TABLE
     }
     assert documented == in_the_program
+
+
+def test_every_field_of_a_file_has_its_line_and_none_is_made_up() -> None:
+    fields = section("docs/importing.md", "What a row can say")
+    for what, known in FIELDS.items():
+        _, _, below = fields.partition(f"\n### {what.value}\n")
+        named = re.findall(r"(?m)^\| `([a-z_]+)` \|", below.partition("\n### ")[0])
+        assert named == [field.key for field in known], what
+
+
+def test_the_limits_of_a_file_are_those_of_the_program() -> None:
+    refused = section("docs/importing.md", "What is refused")
+    megabyte = 1024 * 1024
+    for words in (
+        f"| upload | {imports.MOST // megabyte} MB |",
+        f"| rows | {child.MOST_ROWS:,} |",
+        f"| columns | {child.MOST_COLUMNS} |",
+        f"| one cell | {child.LONGEST_CELL:,} characters; a row {child.LONGEST_ROW:,} |",
+        f"{child.MOST_UNPACKED // megabyte} MB, in at most {child.MOST_PARTS:,} parts",
+        f"{child.MEMORY / 1024 / megabyte:g} GB, and {child.SECONDS} seconds",
+    ):
+        assert words in refused
 
 
 def test_every_command_has_its_line_and_none_is_made_up() -> None:

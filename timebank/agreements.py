@@ -184,16 +184,36 @@ async def adopt(
     Only a steward may (`Forbidden`), with a reason (`ReasonMissing`), knowing the version in force
     (`AgreementMoved`), and with terms that make sense (`BadInput`) and differ from it.
     """
-    from timebank import limits, members, policy  # members open accounts under an agreement
+    from timebank import members, policy  # members open accounts under an agreement
 
     steward = await members.get(conn, community, by)
     if not policy.may_adopt(steward):
         raise Forbidden("adopt")
-    _refuse_nonsense(terms)
+    refuse_nonsense(terms)
     await store.lock(conn, community)  # one version after the other
     before = await current(conn, community)
     if before.version != expected_version:
         raise AgreementMoved(before.version)
+    return await enact(conn, community, before, terms, reason=reason, by=by, now=now)
+
+
+async def enact(
+    conn: AsyncConnection,
+    community: UUID,
+    before: Agreement,
+    terms: Terms,
+    *,
+    reason: str,
+    by: UUID,
+    now: Moment,
+) -> Agreement:
+    """Put a new version into force after the one that is, under the lock of the journal's head.
+
+    Whether `by` may, the caller has asked. Refuses terms that do not differ (`BadInput`), and to
+    do without a reason (`ReasonMissing`).
+    """
+    from timebank import limits  # limits ask the agreement
+
     changed = changes(before.terms, terms)
     if not changed:
         raise BadInput("reason", "nothing_changed")
@@ -216,8 +236,8 @@ async def adopt(
     return await version(conn, community, number)
 
 
-def _refuse_nonsense(terms: Terms) -> None:
-    """Terms that contradict themselves, or that nobody can follow."""
+def refuse_nonsense(terms: Terms) -> None:
+    """Raise `BadInput` for terms that contradict themselves, or that nobody can follow."""
     zero = Minutes(0)
     hard, lowest, commons = terms.hard_floor, terms.lowest_floor, terms.commons_floor
     ceiling = terms.soft_ceiling

@@ -22,7 +22,7 @@ from ledger.proof import Report as LedgerReport
 from ledger.sql import metadata, read, store
 from ledger.sql import verify as ledger_verify
 from ledger.sql.types import Count, Flag, Hash, Id, Instant, Words
-from timebank import communities, workshops
+from timebank import communities, months, workshops
 from timebank.beside import comparing
 from timebank.comparing import Comparison, compare
 from timebank.db import Database
@@ -235,14 +235,20 @@ def _report(report: LedgerReport, comparison: Comparison) -> Report:
 
 
 async def _anchors(conn: AsyncConnection, community: UUID) -> list[tuple[int, bytes]]:
-    """Heads that sound verifications noted earlier."""
-    rows = await conn.execute(
+    """Heads that sound verifications noted earlier, and closings of months."""
+    proved = (
         select(verifications.c.seq, verifications.c.hash)
         .where(verifications.c.community_id == community, verifications.c.sound)
         .order_by(verifications.c.at.desc())
         .limit(_ANCHORS)
     )
-    return [(row.seq, row.hash) for row in rows]
+    closed = (
+        select(months.closings.c.seq, months.closings.c.hash)
+        .where(months.closings.c.community_id == community, months.closings.c.seq > 0)
+        .order_by(months.closings.c.closed_at.desc())
+        .limit(_ANCHORS)
+    )
+    return [(row.seq, row.hash) for query in (proved, closed) for row in await conn.execute(query)]
 
 
 async def _last(conn: AsyncConnection, community: UUID) -> Verification | None:

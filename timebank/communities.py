@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time
 from typing import TYPE_CHECKING
 from uuid import UUID
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from sqlalchemy import (
     CheckConstraint,
@@ -79,6 +79,14 @@ class Community:
     def commons_id(self) -> UUID:
         """The commons' account: the community's own id."""
         return self.id
+
+    def begins(self, day: date) -> datetime:
+        """The moment at which a day begins where the community lives."""
+        return datetime.combine(day, time(), ZoneInfo(self.timezone))
+
+    def day_of(self, at: datetime) -> date:
+        """The day it is there in a moment."""
+        return at.astimezone(ZoneInfo(self.timezone)).date()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 The ledger proves its journal alone (`ledger.proof`). What is compared here: every entry in the
 journal is one that was approved, with the same people, minutes, day and words; every approved one
-is in the journal; what is kept as given and received adds up, and every floor is the one of the
-agreement. Rows are read as they are, in the journal's order, and no arithmetic is shared with
-posting.
+is in the journal; it counts for the day it should, whatever months were closed; what is kept as
+given and received adds up, and every floor is the one of the agreement. Rows are read as they are,
+in the journal's order, and no arithmetic is shared with posting.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from ledger.sql import raw, read
 from ledger.sql.tables import account, transfer
 from timebank import agreements, flow
 from timebank.agreements import Terms
+from timebank.comparing_months import Calendar, calendar, damaged_reports
 from timebank.entries import entries, parts
 from timebank.entry import Kind, Side, State
 from timebank.members import tallies
@@ -43,6 +44,7 @@ _LOSING = {
 _GIFTS = {kind.value for kind in Kind if kind.is_gift}
 
 _MOVES_DIFFER = "names other people or minutes than the journal"
+_COUNTS_OTHERWISE = "counts for another day than the months closed at its posting say"
 
 _SHORTEST_SALT = 16
 _COMMITMENT = Struct(">I26sIqI").pack
@@ -54,7 +56,8 @@ _JOURNAL = """
         transfer.occurred_on, transfer.reverses_id, transfer.commitment, entry.kind,
         entry.category_id, entry.occurred_on, entry.note, entry.salt, entry.state,
         entry.reverses_id, entry.reversed_by_id, source.side, source.minutes, source.back,
-        destination.side, destination.minutes, destination.back
+        destination.side, destination.minutes, destination.back, entry.counted_on, transfer.seq,
+        transfer.posted_at
     FROM transfer
     LEFT JOIN entry ON entry.community_id = transfer.community_id AND entry.id = transfer.entry_id
     LEFT JOIN part AS source ON source.community_id = transfer.community_id
@@ -65,6 +68,7 @@ _JOURNAL = """
     WHERE transfer.community_id = $1 AND transfer.seq > $2 AND transfer.seq <= $3
     ORDER BY transfer.seq
 """
+_COUNTED = "SELECT id, counted_on FROM entry WHERE community_id = $1 AND id IN ids"
 _PARTS = """
     SELECT entry_id, account_id, side, minutes, back
     FROM part WHERE community_id = $1 AND entry_id IN ids ORDER BY position
@@ -107,6 +111,9 @@ class _Row(NamedTuple):
     destination_side: str | None
     destination_minutes: int
     destination_back: int
+    counted_on: Any
+    seq: int
+    posted_at: Any
 
     @property
     def gaining(self) -> str | None:
@@ -127,7 +134,7 @@ async def compare(
     Memory grows with the accounts, not with the journal. Raises `NoJournal`.
     """
     head = await read.head(conn, community)
-    check, done = _Check(), 0
+    check, done = _Check(await calendar(conn, community)), 0
     async for posted in _journal(conn, community):
         others = [id for id, rows in posted.items() if not _is_between_two(rows)]
         standing: dict[Any, list[_Part]] = {id: [] for id in others}
@@ -136,12 +143,16 @@ async def compare(
         for id, rows in posted.items():
             check.entry(rows, standing.get(id))
             done += len(rows)
+        await _compare_undoing(conn, community, check)
         if progress is not None:
             progress(done, head.seq)
     await _compare_unposted(conn, community, check)
     await _compare_parts(conn, community, check)
     await _compare_tallies(conn, community, check)
     await _compare_floors(conn, community, check)
+    for sentence in await damaged_reports(conn, community):
+        check.found += 1
+        check.findings.append(sentence)
     return Comparison(check.entries, tuple(check.findings[:MOST_FINDINGS]), check.found)
 
 
@@ -164,6 +175,7 @@ async def _journal(conn: AsyncConnection, community: UUID) -> AsyncIterator[dict
 class _Check:
     """What was found so far, and the tallies added up again."""
 
+    calendar: Calendar
     entries: int = 0
     findings: list[str] = field(default_factory=list)
     found: int = 0
@@ -172,6 +184,7 @@ class _Check:
     moved_otherwise: set[Any] = field(default_factory=set)  # entries with other people or minutes
     half_undone: set[Any] = field(default_factory=set)  # by the entries or the journal, not by both
     tallies: dict[Any, list[int]] = field(default_factory=dict)  # minutes given and received
+    undoing: list[_Row] = field(default_factory=list)  # whose days are still to be compared
 
     def entry(self, rows: Sequence[_Row], parts: Sequence[_Part] | None) -> None:
         """Take one entry: its rows in the journal, and its parts unless the row has them."""
@@ -202,6 +215,19 @@ class _Check:
             self.moved_otherwise.add(first.entry_id)
         for sentence in _differences(first, same):
             self.note(first.entry_id, sentence)
+        self._own_day(first)
+
+    def _own_day(self, row: _Row) -> None:
+        """Compare the day for which an entry counts; of one that undoes another, a little later."""
+        if row.kept_reverses_id is not None:
+            self.undoing.append(row)
+        elif row.counted_on != row.kept_occurred_on or self.calendar.ever_closed:
+            self.day(row, row.kept_occurred_on)
+
+    def day(self, row: _Row, day: Any) -> None:
+        """Compare the day for which an entry counts with `day`, which should be it."""
+        if not self.calendar.agrees(row.counted_on, day, row.posted_at, row.seq):
+            self.note(row.entry_id, _COUNTS_OTHERWISE)
 
     def note(self, id: Any, sentence: str) -> None:
         """Keep a finding about an entry, or only count it when there are too many."""
@@ -289,6 +315,17 @@ def committed(salt: bytes, kind: str, category_id: Any, note: str) -> bytes:
     words = '{{"category":{},"kind":{},"note":{}}}'.format(category, *spelled).encode()
     head = _COMMITMENT(26, b"timebank.ledger.commitment", 8, 1, len(salt))
     return sha256(b"".join((head, salt, _LENGTH(len(words)), words))).digest()
+
+
+async def _compare_undoing(conn: AsyncConnection, community: UUID, check: _Check) -> None:
+    """What undoes an entry counts when that entry does, unless its month was closed meanwhile."""
+    if not check.undoing:
+        return
+    undone = [row.kept_reverses_id for row in check.undoing]
+    counted = dict(map(tuple, await raw.ask_for(conn, _COUNTED, community, undone)))
+    for row in check.undoing:
+        check.day(row, counted.get(row.kept_reverses_id))
+    check.undoing.clear()
 
 
 async def _compare_unposted(conn: AsyncConnection, community: UUID, check: _Check) -> None:

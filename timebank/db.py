@@ -133,6 +133,11 @@ class Database:
         replicas = () if self._replicas is None else (self._replicas.engine,)
         return tuple(dict.fromkeys((self._writer, self._reader, self._poster, *replicas)))
 
+    @property
+    def occupied(self) -> bool:
+        """Whether a writer would have to wait just now: on SQLite there is one at a time."""
+        return self.is_sqlite and self._one_writer.locked()
+
     async def start(self) -> None:
         """Refuse to go on with a database that forgets, or that has another schema than ours.
 

@@ -14,7 +14,7 @@ from random import Random
 from sqlalchemy import func, select, update
 
 from ledger.sql import planner
-from timebank import communities, demo_board, demo_town
+from timebank import communities, demo_board, demo_together, demo_town
 from timebank.db import EVERYWHERE, Database
 from timebank.demo_people import BARRIO_BANK, PASSPHRASE, RIVERSIDE_BANK
 from timebank.demo_year import weeks
@@ -86,6 +86,7 @@ async def make(
         for week, happenings in weeks(place, _dice(2 * number + 1)):
             await demo_town.welcome_newcomers(town, week)
             await demo_town.live(town, week, happenings)
+            await demo_together.decide(town, week)
             done += 1
             if progress:
                 progress(done, total)

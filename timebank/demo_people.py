@@ -71,7 +71,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What people in a neighbourhood say at the turns of an entry."""
+    """What people in a neighbourhood say at the turns of an entry, and of their agreement."""
 
     welcome_gift: str
     donation: str
@@ -87,6 +87,12 @@ class Words:
     new_agreement: str
     i_can_help: str
     note: str
+    found_late: str
+    proposal: str
+    agree: str
+    next_proposal: str
+    concern: str
+    comment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -791,6 +797,12 @@ BARRIO_WORDS = Words(
     note="Mejor llamar después de las diez.",
     purpose="Para que nadie en el barrio tenga que apañárselas a solas.",
     new_agreement="Lo acordamos en la asamblea: más margen para quien empieza.",
+    found_late="Arreglar la persiana; la hoja apareció en un cajón",
+    proposal="Hay quien mira el correo solo los domingos: diez días para decirlo son más justos.",
+    agree="De acuerdo, a mí también se me pasaba.",
+    next_proposal="Los martes viene cada vez más gente, y lo común se queda corto en otoño.",
+    concern="Si baja tanto, ¿cómo lo recuperamos? Hablemos antes de los donativos.",
+    comment="Lo hablamos el martes después del café, y quien no pueda venir, que lo diga aquí.",
 )
 RIVERSIDE_WORDS = Words(
     welcome_gift="A welcome from all of us",
@@ -807,6 +819,15 @@ RIVERSIDE_WORDS = Words(
     note="Better to ring after ten.",
     purpose="So that nobody in Riverside has to manage alone, and everybody is needed.",
     new_agreement="Agreed at the members' meeting: more room for people who are ill for long.",
+    found_late="Cleared the gutters; the sheet turned up behind the piano",
+    proposal="Some of us read our mail on Sundays only. Ten days to answer are fairer than seven.",
+    agree="Yes. I was away that week myself.",
+    next_proposal=(
+        "The gatherings are loved, and each autumn the commons runs low. We would like to let it "
+        "go further below zero, and look again in a year."
+    ),
+    concern="How does it come up again from there? Let us talk about giving to it first.",
+    comment="We can talk it over after the soup on Thursday. If you cannot come, write here.",
 )
 
 

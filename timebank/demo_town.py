@@ -54,10 +54,14 @@ class Town:
     def id(self) -> UUID:
         return self.community.id
 
-    def moment(self, days_ago: int, hour: int, minute: int = 0) -> Moment:
-        """A moment of the demo's year, with randomness from its dice."""
+    def at(self, days_ago: int, hour: int, minute: int = 0) -> datetime:
+        """A point of the demo's year."""
         day = self.today - timedelta(days=days_ago)
-        return Moment(datetime.combine(day, time(hour, minute), UTC), self.dice.randbytes)
+        return datetime.combine(day, time(hour, minute), UTC)
+
+    def moment(self, days_ago: int, hour: int, minute: int = 0) -> Moment:
+        """The same, with randomness from the year's dice."""
+        return Moment(self.at(days_ago, hour, minute), self.dice.randbytes)
 
     @property
     def steward(self) -> UUID:
@@ -233,6 +237,7 @@ async def _adopt(town: Town, now: Moment) -> None:
             purpose=town.place.words.purpose,
             soft_floor=Minutes(-900),
             commons_floor=Minutes(-18_000),
+            closing_day=5,
             review_on=town.today + timedelta(days=120),
         )
         await agreements.adopt(
@@ -267,7 +272,7 @@ async def live(town: Town, week: int, happenings: Sequence[Happening]) -> None:
             await _answer(conn, town, what, entry, town.moment(7 * week + 1, 20, n))
     approved = [(what, entry) for what, entry in recorded if what.ending in _POSTED]
     now = town.moment(7 * week + 1, 21)
-    await _post(
+    await post(
         town,
         [
             posting.Approve(
@@ -283,7 +288,7 @@ async def live(town: Town, week: int, happenings: Sequence[Happening]) -> None:
     reason = town.place.words.undo
     now = town.moment(7 * week + 1, 21, 30)
     undone = [(what, entry) for what, entry in approved if what.ending is Ending.REVERSED]
-    await _post(
+    await post(
         town,
         [posting.Undo(town.id, e.id, _approver(town, w, undoing=True), reason) for w, e in undone],
         now,
@@ -445,9 +450,7 @@ def _other_side(town: Town, what: Happening, entry: Entry) -> UUID | None:
     return None
 
 
-async def _post(
-    town: Town, requests: Sequence[posting.Approve | posting.Undo], now: Moment
-) -> None:
+async def post(town: Town, requests: Sequence[posting.Approve | posting.Undo], now: Moment) -> None:
     """Through the one door; in the demo nothing may be refused."""
     for verdict in await posting.post(town.db, requests, now=now):
         if isinstance(verdict, posting.Refused):

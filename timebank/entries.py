@@ -71,6 +71,7 @@ entries = Table(
     Column("posted_at", Instant),
     Column("reverses_id", Id),
     Column("reversed_by_id", Id),
+    Column("counted_on", Day),  # for which day it is reported; NULL until it is posted
     ForeignKeyConstraint(["community_id"], ["community.id"]),
     ForeignKeyConstraint(["community_id", "recorded_by"], ["member.community_id", "member.id"]),
     ForeignKeyConstraint(["community_id", "on_behalf_of"], ["member.community_id", "member.id"]),
@@ -89,6 +90,7 @@ entries = Table(
         postgresql_where=text("contested"),
     ),
     Index("ix_entry_recorder", "community_id", "recorded_by", "state"),
+    Index("ix_entry_counted", "community_id", "counted_on", "id"),
     Index("ix_entry_day", "community_id", "occurred_on", "minutes"),
     sqlite_strict=True,
 )
@@ -429,6 +431,7 @@ def _entry(row: Any, everyone: tuple[Part, ...], seen_by: tuple[UUID, ...]) -> E
         parts=everyone,
         gathering_id=row["gathering_id"],
         witnessed_by=seen_by,
+        counted_on=row["counted_on"],
     )
 
 

@@ -19,6 +19,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from ledger import ZERO, Minutes
+from timebank.periods import Month
 
 
 class Kind(StrEnum):
@@ -79,6 +80,7 @@ class StepKind(StrEnum):
     DECLINED = "declined"
     KEPT = "kept"  # a dispute about an approved entry was settled: it stays
     REVERSED = "reversed"
+    BROUGHT_IN = "brought_in"  # written down and posted at once, from a file
     POSTED = "posted"  # posted without a coordinator, as the agreement says
 
 
@@ -146,7 +148,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An entry with everyone in it, as lists and decisions need it."""
+    """An entry with everyone in it, as lists and decisions need it.
+
+    `counted_on` is the day for which it is reported, once it is posted.
+    """
 
     community_id: UUID
     id: UUID
@@ -171,6 +176,17 @@ class Entry:
     parts: tuple[Part, ...]
     gathering_id: UUID | None = None  # the gathering whose hours it settles, or corrects
     witnessed_by: tuple[UUID, ...] = ()  # of a settlement: who was there and says it is right
+    counted_on: date | None = None
+
+    @property
+    def late(self) -> bool:
+        """Whether its own month was closed when it was posted, so that it counts in another one."""
+        return is_late(self.occurred_on, self.counted_on, self.reverses_id)
+
+    @property
+    def counted_in(self) -> Month | None:
+        """The month in which it is reported, once it is posted."""
+        return None if self.counted_on is None else Month.of(self.counted_on)
 
     @property
     def givers(self) -> tuple[Part, ...]:
@@ -181,3 +197,8 @@ class Entry:
     def receivers(self) -> tuple[Part, ...]:
         """Those who received, in the order they were written down."""
         return tuple(part for part in self.parts if part.side is Side.RECEIVED)
+
+
+def is_late(occurred_on: date, counted_on: date | None, reverses_id: UUID | None) -> bool:
+    """Whether posted hours count in another month than their own, because that was closed."""
+    return counted_on is not None and reverses_id is None and counted_on != occurred_on

@@ -43,6 +43,11 @@
     │   ├── RoleTaken           as many people as it needs carry this role already
     │   ├── RoleCarried         somebody said they would do it, so the role stays
     │   └── OnTheList           a guest of this name is on the list already
+    ├── MonthRefused
+    │   ├── NoClosingDay        the agreement does not say when months are closed
+    │   ├── TooEarly            a month is closed from `day` on
+    │   └── SecondSteward       opening a month again takes two stewards
+    ├── VoicesMissing           not everyone who was asked has agreed to a proposal
     ├── AgreementMoved          somebody adopted another version while you were writing
     └── SlugTaken               a community with this name in its address is already here
 
@@ -372,6 +377,46 @@ class LinkSpent(SignInRefused):
 
     def __str__(self) -> str:
         return "This link no longer works. Ask for a new one."
+
+
+class MonthRefused(TimebankError):
+    """The month cannot be closed, or opened again, in this way."""
+
+
+@dataclass(eq=False)
+class NoClosingDay(MonthRefused):
+    """The agreement names no closing day, so months stay open."""
+
+    def __str__(self) -> str:
+        return "Your agreement names no closing day, so months stay open."
+
+
+@dataclass(eq=False)
+class TooEarly(MonthRefused):
+    """The month can be closed on `day`, and not before."""
+
+    day: date
+
+    def __str__(self) -> str:
+        return f"This month can be closed from {self.day.isoformat()} on."
+
+
+@dataclass(eq=False)
+class SecondSteward(MonthRefused):
+    """Who asked to open a month again cannot be the one who agrees."""
+
+    def __str__(self) -> str:
+        return "Opening a month again takes two stewards: another one has to agree."
+
+
+@dataclass(eq=False)
+class VoicesMissing(TimebankError):
+    """Not everyone who was asked has agreed, or stands aside."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"Not everyone who was asked has agreed yet: {', '.join(self.names)}."
 
 
 @dataclass(eq=False)

@@ -75,7 +75,7 @@ def format_day(day: date, language: str, style: Literal["full", "short", "tiny"]
 
 
 def format_month(day: date, language: str) -> str:
-    """`November 2026`."""
+    """The month a day lies in: `November 2026`, `noviembre de 2026`."""
     return format_skeleton("yMMMM", day, locale=_locale(language))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -262,20 +263,27 @@ async def _tell_answer(
         subject = N_("{who} can help: {title}")
     else:
         subject = N_("{who} would like that: {title}")
-    facts = {"who": who.name, "title": listing.title, "words": words, "owner": listing.member.name}
-    path = f"/listings/{listing.id}"
+    tell = partial(
+        readers.tell,
+        conn,
+        community,
+        path=f"/listings/{listing.id}",
+        now=now,
+        who=who.name,
+        title=listing.title,
+        words=words,
+        owner=listing.member.name,
+    )
     if await readers.of(conn, community, [listing.member.id]):
         body = N_("In their words: {words}\n\nHow to reach {who}, and what you can do now:")
-        await readers.tell(
-            conn, community, [listing.member.id], subject, body, path=path, now=now, **facts
-        )
+        await tell([listing.member.id], subject, body)
         return
     body = N_(
         "In their words: {words}\n\n{owner} reads no e-mail and has no buddy who does. Please let "
         "them know:"
     )
     everyone = await readers.coordinators(conn, community)
-    await readers.tell(conn, community, everyone, subject, body, path=path, now=now, **facts)
+    await tell(everyone, subject, body)
 
 
 async def _checked(

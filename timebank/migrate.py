@@ -45,11 +45,13 @@ from timebank import (  # noqa: F401 - each adds its tables to the metadata
     limits,
     listings,
     members,
+    months,
     notes,
     odd,
     organisations,
     outbox,
     people,
+    proposals,
     rights,
     sectors,
     settlements,
@@ -60,6 +62,7 @@ from timebank import (  # noqa: F401 - each adds its tables to the metadata
     workshops,
 )
 from timebank.config import Settings
+from timebank.imports import files as import_files  # noqa: F401 - the same
 from timebank.inbox import aside, deeds, in_hand, morning  # noqa: F401
 
 T = TypeVar("T")

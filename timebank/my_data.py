@@ -32,8 +32,10 @@ from timebank import (
     keeping_apart,
     listings,
     members,
+    months,
     notes,
     policy,
+    proposals,
     room_data,
     spreadsheet,
     statements,
@@ -44,6 +46,7 @@ from timebank.batches import batches
 from timebank.entries import entries, parts, steps
 from timebank.entry import OPEN
 from timebank.errors import EntriesWaiting, Forbidden, WrongState
+from timebank.imports.files import incoming, numbers
 from timebank.inbox import aside, deeds, in_hand, morning
 from timebank.limits import past_limits
 from timebank.members import Member, Role, Status, buddies
@@ -61,6 +64,10 @@ statement.csv    every line of your statement; minutes, and days as year-month-d
 entries.json     the entries you stand in or wrote down
 steps.json       what you said about entries
 buddies.json     who may record for you, and for whom you may
+agreement.json   what you proposed for the agreement, and said to what others proposed
+months.json      what you said about closing months
+numbers.json     what programs that your community used before called you
+files.json       the files that you brought in
 batches.json     sheets and files of entries that you brought in
 belongs.json     where you said you belong
 listings.json    what you offered and asked for, and who answered
@@ -99,6 +106,31 @@ async def archive(conn: AsyncConnection, community: UUID, member: UUID, *, now: 
                 select(buddies).where(
                     buddies.c.community_id == community,
                     or_(buddies.c.member_id == member, buddies.c.buddy_id == member),
+                ),
+            )
+        ),
+        "agreement.json": _json(await _governance(conn, community, member)),
+        "months.json": _json(
+            await _rows(
+                conn,
+                select(months.steps).where(
+                    months.steps.c.community_id == community, months.steps.c.member_id == member
+                ),
+            )
+        ),
+        "numbers.json": _json(
+            await _rows(
+                conn,
+                select(numbers).where(
+                    numbers.c.community_id == community, numbers.c.member_id == member
+                ),
+            )
+        ),
+        "files.json": _json(
+            await _rows(
+                conn,
+                select(incoming.c.id, incoming.c.name, incoming.c.made_at, incoming.c.stage).where(
+                    incoming.c.community_id == community, incoming.c.made_by == member
                 ),
             )
         ),
@@ -164,6 +196,7 @@ async def close(
     if leaving.status is not Status.LEFT:
         await members.end(conn, leaving, by=by, now=now)
     await _erase_words(conn, community, member)
+    await _erase_governance(conn, community, member)
     await _erase_notes(conn, community, member)
     await _erase_listings(conn, community, member, now)
     await _erase_care(conn, community, member, now)
@@ -247,6 +280,42 @@ async def _erase_words(conn: AsyncConnection, community: UUID, member: UUID) -> 
             or_(buddies.c.member_id == member, buddies.c.buddy_id == member),
         )
     )
+    await conn.execute(
+        delete(numbers).where(numbers.c.community_id == community, numbers.c.member_id == member)
+    )
+
+
+async def _erase_governance(conn: AsyncConnection, community: UUID, member: UUID) -> None:
+    """What they said about months and proposals. What became the agreement is the community's."""
+    table, voices = proposals.proposals, proposals.voices
+    for steps_ in (months.steps, proposals.steps):
+        await conn.execute(
+            update(steps_)
+            .where(steps_.c.community_id == community, steps_.c.member_id == member)
+            .values(words="")
+        )
+    await conn.execute(
+        update(voices)
+        .where(
+            voices.c.community_id == community,
+            or_(voices.c.member_id == member, voices.c.said_by == member),
+        )
+        .values(words="")
+    )
+    theirs = table.c.proposed_by == member
+    for row in (
+        await conn.execute(
+            select(table.c.id, table.c.changes, table.c.state).where(
+                table.c.community_id == community, theirs
+            )
+        )
+    ).all():
+        kept = row.state == proposals.State.IN_FORCE.value or "purpose" not in row.changes
+        await conn.execute(
+            update(table)
+            .where(table.c.community_id == community, table.c.id == row.id)
+            .values(reason="", changes=row.changes if kept else row.changes | {"purpose": ""})
+        )
 
 
 async def _erase_notes(conn: AsyncConnection, community: UUID, member: UUID) -> None:
@@ -408,6 +477,28 @@ async def _entries(conn: AsyncConnection, community: UUID, member: UUID) -> list
         ),
     )
     return await _rows(conn, query)
+
+
+async def _governance(
+    conn: AsyncConnection, community: UUID, member: UUID
+) -> dict[str, Sequence[Mapping[str, Any]]]:
+    table, voices, said = proposals.proposals, proposals.voices, proposals.steps
+    return {
+        "proposals": await _rows(
+            conn,
+            select(table).where(table.c.community_id == community, table.c.proposed_by == member),
+        ),
+        "voices": await _rows(
+            conn,
+            select(voices).where(
+                voices.c.community_id == community,
+                or_(voices.c.member_id == member, voices.c.said_by == member),
+            ),
+        ),
+        "steps": await _rows(
+            conn, select(said).where(said.c.community_id == community, said.c.member_id == member)
+        ),
+    }
 
 
 async def _desk(conn: AsyncConnection, community: UUID, member: UUID) -> dict[str, Any]:

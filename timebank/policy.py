@@ -16,7 +16,7 @@ from timebank.agreements import Approval, OtherSide, Silence, Terms
 from timebank.entry import OPEN, Entry, Kind, Part, Side, State
 from timebank.gathering import Gathering
 from timebank.gatherings import Openness
-from timebank.members import Member, Role, Status
+from timebank.members import Member, MemberKind, Role, Status
 
 Accounts = Collection[UUID]
 NOBODY: frozenset[UUID] = frozenset()
@@ -50,8 +50,59 @@ def may_adopt(me: Member) -> bool:
     return may_steward(me)
 
 
+def may_propose(me: Member) -> bool:
+    """Who proposes to change the agreement, and joins in talking about it: active members."""
+    return may_act(me)
+
+
+def may_voice(me: Member, member: Member, acts_for: Accounts = NOBODY) -> bool:
+    """Whose word somebody may give: their own, that of those they act for.
+
+    What a person without a sign-in says, a coordinator may write down as well.
+    """
+    unreachable = member.person_id is None and member.kind is MemberKind.PERSON
+    return may_act(me) and (
+        member.id == me.id or member.id in acts_for or (unreachable and may_coordinate(me))
+    )
+
+
+def may_settle(me: Member) -> bool:
+    """Who puts a proposal into force once everyone who was asked agrees, or declines it."""
+    return may_steward(me)
+
+
+def may_report(me: Member) -> bool:
+    """Who makes reports of any period; those of closed months are read by all members."""
+    return may_coordinate(me)
+
+
+def may_close_month(me: Member) -> bool:
+    """Who closes months."""
+    return may_coordinate(me)
+
+
+def may_reopen_month(me: Member) -> bool:
+    """Who asks to open a closed month again; another one of them has to agree."""
+    return may_steward(me)
+
+
 def may_set_role(me: Member) -> bool:
     """Who makes others coordinators or stewards."""
+    return may_steward(me)
+
+
+def may_import(me: Member) -> bool:
+    """Who brings in people, organisations and listings from a file, as they could by hand."""
+    return may_coordinate(me)
+
+
+def may_bring_in_hours(me: Member) -> bool:
+    """Who brings in hours of the past, their own among them, and takes them back: stewards only."""
+    return may_steward(me)
+
+
+def may_take_everything_out(me: Member) -> bool:
+    """Who takes the whole community out as one file."""
     return may_steward(me)
 
 

@@ -14,8 +14,9 @@ left behind; what is refused leaves no trace and stops nobody else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID, uuid5
 
@@ -27,7 +28,7 @@ from ledger import ZERO, JournalEntry, LedgerError, Minutes, PostedTransfer, com
 from ledger import Refused as LedgerRefused
 from ledger.entry import mirrored
 from ledger.errors import NoJournal
-from ledger.sql import store
+from ledger.sql import planner, store
 from timebank import (
     acting,
     agreements,
@@ -37,6 +38,7 @@ from timebank import (
     entries,
     entry_steps,
     limits,
+    months,
     notices,
     policy,
     recording,
@@ -49,7 +51,7 @@ from timebank.audit import NewAct
 from timebank.communities import Community
 from timebank.corrections import Correction
 from timebank.db import EVERYWHERE, Database
-from timebank.entry import OPEN, Entry, NewEntry, Side, State, StepKind
+from timebank.entry import OPEN, Entry, Kind, NewEntry, Part, Side, State, StepKind
 from timebank.errors import (
     BadInput,
     CannotUndo,
@@ -66,6 +68,7 @@ from timebank.limits import Moved
 from timebank.members import Status, tallies
 from timebank.moment import Moment
 from timebank.notices import EntryNews
+from timebank.periods import Month, counted_on
 from timebank.recording import Draft
 
 _SALT = 32
@@ -114,6 +117,37 @@ class Correct:
 
 
 @dataclass(frozen=True, slots=True)
+class BringIn:
+    """Write down and post at once what happened before: one line of a file, by steward `by`.
+
+    One gave, one received. It is not held to the rule of own gain (docs/decisions/0030), nor to
+    hard floors if `override`; and nobody is told of each single one. See `post_in`.
+    """
+
+    community: UUID
+    entry_id: UUID
+    by: UUID
+    kind: Kind
+    giver: UUID
+    receiver: UUID
+    minutes: Minutes
+    occurred_on: date
+    note: str
+    category_id: UUID | None = None
+    override: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """Undo one line of a file, as part of undoing all of it: passes floors, and nobody is told."""
+
+    community: UUID
+    entry_id: UUID
+    by: UUID
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class PostAgreed:
     """Post an entry that the agreement lets through without a coordinator."""
 
@@ -121,7 +155,8 @@ class PostAgreed:
     entry_id: UUID
 
 
-Request: TypeAlias = Approve | Undo | Correct | PostAgreed
+Request: TypeAlias = Approve | Undo | Correct | PostAgreed | BringIn | TakeBack
+_OF_FILES = (BringIn, TakeBack)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +194,17 @@ async def post(db: Database, requests: Sequence[Request], *, now: Moment) -> lis
         asks = [(requests[n], now) for n in own]
         verdicts.update(zip(own, await db.together(commit).put(community, asks), strict=True))
     return [verdicts[number] for number in range(len(requests))]
+
+
+async def post_in(
+    conn: AsyncConnection, community: UUID, requests: Sequence[BringIn | TakeBack], *, now: Moment
+) -> list[Verdict]:
+    """Post what comes from a file, or take it back, in the caller's transaction: a verdict each.
+
+    For whoever posts many together or none: the caller rolls back, or commits. At most some
+    thousand at a time. Each entry once. Who brings it in has to be a steward (`Forbidden`).
+    """
+    return await _post_round(conn, community, requests, now, many=True)
 
 
 async def post_agreed(db: Database, *, now: Moment) -> list[Verdict]:
@@ -214,6 +260,7 @@ class _Scene:
     words: Mapping[UUID, _Kept]
     actors: Mapping[UUID, Actor]
     coordinators: int
+    closed: frozenset[Month]
     corrections: Mapping[UUID, Draft | Correction | TimebankError]
     settlements: settlement_posting.Stories
     who_coordinates: Sequence[Actor]  # looked up only where a gathering is settled
@@ -256,6 +303,11 @@ class _Act:
     def override(self) -> bool:
         return self.posting.override
 
+    @property
+    def quiet(self) -> bool:
+        """Whether the file as a whole is told and audited, and not this."""
+        return isinstance(self.request, _OF_FILES)
+
 
 async def commit(
     db: Database, community: UUID, asks: Sequence[tuple[Request, Moment]]
@@ -274,14 +326,20 @@ async def commit(
 
 
 async def _post_round(
-    conn: AsyncConnection, community: UUID, requests: Sequence[Request], now: Moment
+    conn: AsyncConnection,
+    community: UUID,
+    requests: Sequence[Request],
+    now: Moment,
+    *,
+    many: bool = False,
 ) -> list[Verdict]:
     """Judge, post and write down requests about different entries of one community."""
     try:
         await store.lock(conn, community)
     except NoJournal:
         return [Refused(request.entry_id, NotFound("entry")) for request in requests]
-    scene = await _set_scene(conn, community, requests, now)
+    async with planner.planned_each_time(conn) if many else nullcontext():
+        scene = await _set_scene(conn, community, requests, now)
     judged = [_judge(scene, request) for request in requests]
     verdicts: dict[UUID, Verdict] = {}
     for acts in _together([one for one in judged if isinstance(one, _Act)], scene.terms):
@@ -337,6 +395,7 @@ async def _set_scene(
         words=await _kept(conn, community, ids),
         actors=await acting.find(conn, community, by),
         coordinators=await acting.coordinators(conn, community),
+        closed=await months.closed(conn, community),
         corrections=await _corrections(conn, community, requests, now),
         settlements=stories,
         who_coordinates=await acting.all_coordinators(conn, community) if stories else (),
@@ -393,10 +452,14 @@ def _judge(scene: _Scene, request: Request) -> _Act | Verdict:
     """What to post for this request, or the answer to it."""
     try:
         entry = scene.entries.get(request.entry_id)
+        if isinstance(request, BringIn):
+            return _bringing_in(scene, request, entry)
         if entry is None:
             raise NotFound("entry")
         if isinstance(request, PostAgreed):
             return _agreed_act(scene, request, entry)
+        if isinstance(request, TakeBack):
+            return _taking_back(scene, request, entry)
         actor = _coordinator(scene, request, entry)
         if isinstance(request, Approve):
             return _approval(scene, request, entry, actor)
@@ -472,6 +535,18 @@ def _undoing(scene: _Scene, request: Undo | Correct, entry: Entry, actor: Actor)
     settlement_posting.refuse_corrected(entry, scene.settlements)
     if not request.reason.strip():
         raise ReasonMissing
+    return _reversal(scene, request, entry, actor, override=request.override, draft=draft)
+
+
+def _reversal(
+    scene: _Scene,
+    request: Undo | Correct | TakeBack,
+    entry: Entry,
+    actor: Actor,
+    *,
+    override: bool,
+    draft: Draft | None = None,
+) -> _Act:
     salt = scene.now.random_bytes(_SALT)
     posting = JournalEntry(
         id=reversal_id(entry.id),
@@ -479,7 +554,7 @@ def _undoing(scene: _Scene, request: Undo | Correct, entry: Entry, actor: Actor)
         occurred_on=scene.now.day_in(scene.place.timezone),
         commitment=committed(salt, entry.kind, entry.category_id, request.reason),
         reverses=entry.id,
-        override=request.override,
+        override=override,
     )
     return _Act(request, entry, posting, StepKind.REVERSED, actor, request.reason, draft, salt=salt)
 
@@ -498,6 +573,84 @@ def _in_its_place(scene: _Scene, request: Undo | Correct, entry: Entry) -> Draft
     if found.corrected_id != request.new_id:
         raise WrongState(entry.state, "correct")
     return None
+
+
+def _bringing_in(scene: _Scene, request: BringIn, known: Entry | None) -> _Act | Verdict:
+    """A steward writes down what happened before, and posts it; what is there already stays."""
+    actor = _steward(scene, request)
+    entry = _from_file(scene, request)
+    if known is not None:
+        said = [(part.account_id, part.side, part.minutes) for part in known.parts]
+        same = said == [(part.account_id, part.side, part.minutes) for part in entry.parts]
+        if not same or known.occurred_on != entry.occurred_on or known.kind != entry.kind:
+            raise WrongState(known.state, "bring in")
+        return _replay(known)
+    salt = scene.now.random_bytes(_SALT)
+    posting = JournalEntry(
+        id=entry.id,
+        transfers=shapes.transfers(entry.parts, entry.kind),
+        occurred_on=entry.occurred_on,
+        commitment=committed(salt, entry.kind, entry.category_id, entry.note),
+        override=request.override,
+    )
+    return _Act(request, entry, posting, StepKind.BROUGHT_IN, actor, "", salt=salt)
+
+
+def _from_file(scene: _Scene, request: BringIn) -> Entry:
+    """The entry as it will be; nobody reads the names, so they are not looked up."""
+    sides = ((request.giver, Side.GAVE), (request.receiver, Side.RECEIVED))
+    parts = tuple(
+        Part(account, "", side, request.minutes, False, None, None, False)
+        for account, side in sides
+    )
+    at, by = scene.now.at, request.by
+    return Entry(
+        scene.place.id,
+        request.entry_id,
+        request.kind,
+        None,
+        request.category_id,
+        request.occurred_on,
+        request.note,
+        request.minutes,
+        State.APPROVED,
+        False,
+        scene.agreement.version,
+        by,
+        "",
+        None,
+        None,
+        at,
+        at,
+        at,
+        None,
+        None,
+        parts,
+    )
+
+
+def _taking_back(scene: _Scene, request: TakeBack, entry: Entry) -> _Act | Verdict:
+    """A steward undoes what a file brought in; what was undone before stays undone."""
+    actor = _steward(scene, request)
+    if entry.state is State.REVERSED:
+        return _replay(entry)
+    if entry.state is not State.APPROVED or entry.reverses_id is not None:
+        raise CannotUndo
+    if not request.reason.strip():
+        raise ReasonMissing
+    return _reversal(scene, request, entry, actor, override=True)
+
+
+def _steward(scene: _Scene, request: BringIn | TakeBack) -> Actor:
+    """Who asks, as they are now: an active steward."""
+    actor = scene.actors.get(request.by)
+    if actor is None:
+        raise NotFound("entry")
+    if actor.member.status is not Status.ACTIVE:
+        raise ReadOnlyMember
+    if not policy.may_bring_in_hours(actor.member):
+        raise Forbidden("bring in")
+    return actor
 
 
 def _replay(entry: Entry) -> Done:
@@ -554,8 +707,12 @@ async def _write_down(conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act]
     if not acts:
         return
     posted_at = acts[0].rows[0].posted_at
-    approved = [act for act in acts if act.kind is not StepKind.REVERSED]
+    new = (StepKind.BROUGHT_IN, StepKind.REVERSED)
+    approved = [act for act in acts if act.kind not in new]
+    brought = [act for act in acts if act.kind is StepKind.BROUGHT_IN]
     undone = [act for act in acts if act.kind is StepKind.REVERSED]
+    if brought:
+        await _put_brought_in(conn, scene, brought, posted_at)
     if approved:
         await _mark_approved(conn, scene, approved, posted_at)
     if undone:
@@ -564,8 +721,9 @@ async def _write_down(conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act]
     await _tally(conn, scene.place.id, acts)
     await limits.follow(conn, scene.place.id, scene.terms, _moved(acts), posted_at)
     await _keep_steps(conn, scene, acts)
-    await audit.write_many(conn, [_audited(scene, act) for act in acts], now=scene.now)
-    await _tell(conn, scene, acts)
+    told = [act for act in acts if not act.quiet]
+    await audit.write_many(conn, [_audited(scene, act) for act in told], now=scene.now)
+    await _tell(conn, scene, told)
 
 
 async def _mark_approved(
@@ -580,9 +738,13 @@ async def _mark_approved(
             state=State.APPROVED.value,
             contested=False,
             posted_at=posted_at,
+            counted_on=table.c.occurred_on,
             touched_at=scene.now.at,
         )
     )
+    late = [act.entry for act in acts if Month.of(act.entry.occurred_on) in scene.closed]
+    if late:
+        await _count_later(conn, scene, late, posted_at)
     await conn.execute(
         update(parts)
         .where(parts.c.community_id == scene.place.id, parts.c.entry_id.in_(ids), parts.c.awaited)
@@ -590,50 +752,101 @@ async def _mark_approved(
     )
 
 
+async def _count_later(
+    conn: AsyncConnection, scene: _Scene, late: Sequence[Entry], posted_at: datetime
+) -> None:
+    """Entries with days of closed months count in an open one."""
+    table = entries.entries
+    await conn.execute(
+        update(table)
+        .where(table.c.community_id == scene.place.id, table.c.id == bindparam("late"))
+        .values(counted_on=bindparam("counted")),
+        [
+            {"late": entry.id, "counted": _counted(scene, entry.occurred_on, posted_at)}
+            for entry in late
+        ],
+    )
+
+
+def _counted(scene: _Scene, day: date, posted_at: datetime) -> date:
+    """The day for which minutes of this day are reported, when they are posted now."""
+    posted_on = Moment(posted_at).day_in(scene.place.timezone)
+    return counted_on(day, posted_on, scene.closed)
+
+
+async def _put_brought_in(
+    conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act], posted_at: datetime
+) -> None:
+    """The entries of a file, as if they had been recorded and approved."""
+    rows = [
+        _entry_row(scene, act, act.entry, posted_at, id=act.entry.id, note=act.entry.note)
+        for act in acts
+    ]
+    await conn.execute(insert(entries.entries), rows)
+    parts = [part for act in acts for part in _part_rows(scene, act.entry.parts, act.entry.id)]
+    await conn.execute(insert(entries.parts), parts)
+
+
 async def _put_reversals(
     conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act], posted_at: datetime
 ) -> None:
     """The entries that undo others: the same parts and kind, written by who undid them."""
-    place, now = scene.place.id, scene.now
-    rows, part_rows = [], []
-    for act in acts:
-        old, by = act.entry, _by(act)
-        rows.append(
-            {
-                "community_id": place,
-                "id": act.posting.id,
-                "kind": old.kind.value,
-                "category_id": old.category_id,
-                "occurred_on": act.posting.occurred_on,
-                "note": act.words,
-                "salt": act.salt,
-                "minutes": old.minutes,
-                "state": State.APPROVED.value,
-                "contested": False,
-                "agreement_version": scene.agreement.version,
-                "recorded_by": by,
-                "on_behalf_of": None,
-                "recorded_at": now.at,
-                "touched_at": now.at,
-                "posted_at": posted_at,
-                "reverses_id": old.id,
-            }
-        )
-        part_rows += [
-            {
-                "community_id": place,
-                "entry_id": act.posting.id,
-                "account_id": part.account_id,
-                "position": position,
-                "side": part.side.value,
-                "minutes": part.minutes,
-                "back": part.back,
-                "awaited": False,
-            }
-            for position, part in enumerate(old.parts, start=1)
-        ]
+    rows = [
+        _entry_row(scene, act, act.entry, posted_at, id=act.posting.id, note=act.words, undoes=True)
+        for act in acts
+    ]
     await conn.execute(insert(entries.entries), rows)
-    await conn.execute(insert(entries.parts), part_rows)
+    parts = [part for act in acts for part in _part_rows(scene, act.entry.parts, act.posting.id)]
+    await conn.execute(insert(entries.parts), parts)
+
+
+def _entry_row(
+    scene: _Scene,
+    act: _Act,
+    like: Entry,
+    posted_at: datetime,
+    *,
+    id: UUID,
+    note: str,
+    undoes: bool = False,
+) -> dict[str, Any]:
+    """A new entry that is posted from its first moment on."""
+    return {
+        "community_id": scene.place.id,
+        "id": id,
+        "kind": like.kind.value,
+        "category_id": like.category_id,
+        "occurred_on": act.posting.occurred_on,
+        "note": note,
+        "salt": act.salt,
+        "minutes": like.minutes,
+        "state": State.APPROVED.value,
+        "contested": False,
+        "agreement_version": scene.agreement.version,
+        "recorded_by": _by(act),
+        "on_behalf_of": None,
+        "recorded_at": scene.now.at,
+        "touched_at": scene.now.at,
+        "posted_at": posted_at,
+        "counted_on": _counted(scene, like.counted_on or like.occurred_on, posted_at),
+        "reverses_id": like.id if undoes else None,
+    }
+
+
+def _part_rows(scene: _Scene, parts: Sequence[Part], entry_id: UUID) -> list[dict[str, Any]]:
+    return [
+        {
+            "community_id": scene.place.id,
+            "entry_id": entry_id,
+            "account_id": part.account_id,
+            "position": position,
+            "side": part.side.value,
+            "minutes": part.minutes,
+            "back": part.back,
+            "awaited": False,
+        }
+        for position, part in enumerate(parts, start=1)
+    ]
 
 
 async def _mark_reversed(conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act]) -> None:
@@ -706,7 +919,7 @@ async def _keep_steps(conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act]
         step = {
             "community_id": scene.place.id,
             "entry_id": act.entry.id,
-            "number": scene.words[act.entry.id].steps + 1,
+            "number": _steps_before(scene, act) + 1,
             "kind": act.kind.value,
             "member_id": act.by.id if act.by else None,
             "at": scene.now.at,
@@ -760,6 +973,11 @@ async def _tell(conn: AsyncConnection, scene: _Scene, acts: Sequence[_Act]) -> N
     )
 
 
+def _steps_before(scene: _Scene, act: _Act) -> int:
+    known = scene.words.get(act.entry.id)
+    return known.steps if known is not None else 0
+
+
 def _audited(scene: _Scene, act: _Act) -> NewAct:
     facts: dict[str, Any] = {"minutes": act.entry.minutes.count, "transfers": len(act.rows)}
     if act.override:
@@ -799,5 +1017,5 @@ def _moved(acts: Sequence[_Act]) -> dict[UUID, Moved]:
 
 
 def _by(act: _Act) -> UUID:
-    assert act.by is not None, "only coordinators undo"
+    assert act.by is not None, "somebody undid it, or brought it in"
     return act.by.id

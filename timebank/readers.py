@@ -7,7 +7,7 @@ What is written to them is in `timebank.notices`, and beside the nouns that have
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -39,6 +39,16 @@ async def coordinators(conn: AsyncConnection, community: UUID) -> list[UUID]:
         members.c.community_id == community,
         members.c.status == Status.ACTIVE.value,
         members.c.role.in_([Role.COORDINATOR.value, Role.STEWARD.value]),
+    )
+    return [row.id for row in await conn.execute(query)]
+
+
+async def stewards(conn: AsyncConnection, community: UUID) -> list[UUID]:
+    """The active stewards."""
+    query = select(members.c.id).where(
+        members.c.community_id == community,
+        members.c.status == Status.ACTIVE.value,
+        members.c.role == Role.STEWARD.value,
     )
     return [row.id for row in await conn.execute(query)]
 
@@ -118,18 +128,25 @@ async def tell(
     *,
     path: str | None = None,
     now: Moment,
+    spoken: Callable[[str], Mapping[str, str]] = lambda _: {},
     **facts: str,
 ) -> None:
     """The same words to all of these members, or to who reads for them, each in their language.
 
-    `subject` and `body` are marked with `N_` and may hold {name} (the reader's), {community} and
-    what stands in `facts`; `path` is the page they are about, from the community's home on.
+    `subject` and `body` are marked with `N_` and may hold {name} (the reader's), {community}, what
+    stands in `facts`, and what `spoken` says in the reader's language; `path` is the page they are
+    about, from the community's home on.
     """
     here = await communities.by_id(conn, community)
     mails = []
     for reader in await of(conn, community, ids):
         _ = translations(reader.language).gettext
-        known = {"name": reader.name, "community": here.name, **facts}
+        known = {
+            "name": reader.name,
+            "community": here.name,
+            **facts,
+            **spoken(reader.language),
+        }
         greeting = _("Hello {name},").format(name=reader.name)
         words = _(body).format(**known)
         link = f"/c/{here.slug}{path}" if path else ""

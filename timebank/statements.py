@@ -25,10 +25,11 @@ from ledger.sql.tables import transfer
 from timebank import acting, communities, policy, workshops
 from timebank.communities import Community
 from timebank.entries import entries, steps
-from timebank.entry import Kind, StepKind
+from timebank.entry import Kind, StepKind, is_late
 from timebank.errors import NotFound
 from timebank.members import members, tallies
 from timebank.moment import Moment
+from timebank.periods import Month
 from timebank.spreadsheet import Cell
 from timebank.text import fold, like
 
@@ -46,6 +47,7 @@ HEADINGS = (
     "went_out_minutes",
     "balance_minutes",
     "undone",
+    "late_in_month",
 )
 
 
@@ -55,7 +57,8 @@ class StatementLine:
 
     `day` is when it happened, `posted_at` (UTC) when it was posted. `reverses_id` and
     `reversed_by_id` name the other half of an undone pair. `contested`: somebody says it is not
-    right, and that is not settled yet. `override`: it passed a hard floor, for a reason.
+    right, and that is not settled yet. `override`: it passed a hard floor, for a reason. Where the
+    month of the day was closed when it was posted, `late_in` is the month in which it counts.
     """
 
     line: int
@@ -72,6 +75,7 @@ class StatementLine:
     reversed_by_id: UUID | None
     contested: bool
     override: bool
+    late_in: Month | None = None
 
     @property
     def undone(self) -> bool:
@@ -277,6 +281,9 @@ def _told(line: Line, entry: Any, other: str) -> StatementLine:
         entry.reversed_by_id,
         entry.contested,
         bool(entry.override),
+        Month.of(entry.counted_on)
+        if is_late(line.occurred_on, entry.counted_on, line.reverses_id)
+        else None,
     )
 
 
@@ -290,6 +297,7 @@ async def _words(conn: AsyncConnection, community: UUID, ids: Collection[UUID]) 
             entries.c.reversed_by_id,
             entries.c.contested,
             _overridden().label("override"),
+            entries.c.counted_on,
             category.c.name.label("category"),
         )
         .outerjoin(category, _same_category())
@@ -441,4 +449,5 @@ def _row(line: StatementLine, place: Community) -> tuple[Cell, ...]:
         -line.minutes if line.minutes < ZERO else None,
         line.balance,
         "yes" if line.undone else "",
+        str(line.late_in or ""),
     )

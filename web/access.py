@@ -116,7 +116,8 @@ async def _person(request: Request) -> Person | None:
     if found is None:
         return None
     person, seen_at = found
-    if sessions.is_stale(seen_at, now):
+    # Whoever only reads does not wait for somebody who writes; the next look will do.
+    if sessions.is_stale(seen_at, now) and not database.occupied:
         async with database.write(EVERYWHERE) as conn:
             await sessions.touch(conn, token, now=now)
     return person

@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ledger import Minutes, Rounding
-from timebank import agreements, policy
+from timebank import agreements, policy, proposals
 from timebank.agreements import Agreement, Approval, Joining, OtherSide, Silence, Terms
 from timebank.errors import AgreementMoved, NotFound
 from timebank.i18n import format_day, format_minutes
+from timebank.proposals import Stance
 from web import agreement_roles
 from web.attempt import attempt
 from web.forms import Form
@@ -52,7 +53,7 @@ async def edit(request: Request) -> Response:
     at = here(request)
     async with read(request) as conn:
         current = await agreements.current(conn, at.community.id)
-    return _edit_page(request, Form.of(_as_adopted(current)), current)
+    return _edit_page(request, Form.of(as_adopted(current)), current)
 
 
 async def update(request: Request) -> Response:
@@ -62,7 +63,7 @@ async def update(request: Request) -> Response:
     async with read(request) as conn:
         current = await agreements.current(conn, at.community.id)
     terms = agreement_roles.read(
-        form, _terms(form, current.terms, _) or current.terms, now(request)
+        form, terms_in(form, current.terms, _) or current.terms, now(request)
     )
     reason = form.text("reason", limit=1000, lines=True)
     expected = form.number("version", 1, 2**31) or 0
@@ -93,6 +94,8 @@ async def _agreement_page(request: Request, number: int | None) -> Response:
     at = here(request)
     async with read(request) as conn:
         versions = await agreements.history(conn, at.community.id)
+        came_from = await proposals.of_versions(conn, at.community.id)
+        pending = await proposals.listed(conn, at.community.id, proposals.PENDING)
     versions = sorted(versions, key=lambda one: one.version)
     by_number = {one.version: one for one in versions}
     shown = versions[-1] if number is None else by_number.get(number)
@@ -112,7 +115,11 @@ async def _agreement_page(request: Request, number: int | None) -> Response:
         clauses=say.all(shown.terms),
         roles=[agreement_roles.said(role, gettext(request)) for role in shown.terms.roles],
         history=history[::-1],
+        came_from=came_from,
+        pending=pending,
+        agrees=Stance.AGREE,
         may_adopt=policy.may_adopt(at.me),
+        may_propose=policy.may_propose(at.me),
         review_due=_due(shown.terms.review_on, now(request).day_in(at.community.timezone)),
     )
 
@@ -125,7 +132,7 @@ def _edit_page(request: Request, form: Form, current: Agreement, *, status: int 
         status=status,
         form=form,
         current=current,
-        choices=_choices(_),
+        choices=choices(_),
         roles=agreement_roles.rows(current.terms, _),
         kinds=agreement_roles.kinds(_),
     )
@@ -158,6 +165,7 @@ class Clauses:
             Clause(("commons_floor",), self._commons(terms)),
             Clause(("retention_months",), self._retention(terms)),
             Clause(("credits_taking_part",), agreement_roles.taking_part(terms, self._gettext)),
+            Clause(("closing_day",), self._closing(terms)),
             Clause(("review_on",), self._review(terms)),
         ]
 
@@ -301,6 +309,15 @@ class Clauses:
             months,
         ) % {"n": months}
 
+    def _closing(self, terms: Terms) -> str:
+        _ = self._gettext
+        if terms.closing_day is None:
+            return _("Months stay open: hours count on their own day, whenever they are recorded.")
+        return _(
+            "On day %(day)d of each month a coordinator closes the month before. Its report stays "
+            "as it is; hours that come later count in the month that is open."
+        ) % {"day": terms.closing_day}
+
     def _review(self, terms: Terms) -> str:
         _ = self._gettext
         if terms.review_on is None:
@@ -310,7 +327,7 @@ class Clauses:
         }
 
 
-def _choices(_: Gettext) -> dict[str, list[tuple[str, str]]]:
+def choices(_: Gettext) -> dict[str, list[tuple[str, str]]]:
     """What each rule can be, in words, for the form."""
     return {
         "joining": [
@@ -338,7 +355,7 @@ def _choices(_: Gettext) -> dict[str, list[tuple[str, str]]]:
     }
 
 
-def _as_adopted(agreement: Agreement) -> dict[str, str]:
+def as_adopted(agreement: Agreement) -> dict[str, str]:
     """The fields of the form, filled in from the version that holds."""
     terms = agreement.terms
     floors = {
@@ -363,6 +380,7 @@ def _as_adopted(agreement: Agreement) -> dict[str, str]:
         "silence": terms.silence,
         "approval": terms.approval,
         "approval_above": str(terms.approval_above),
+        "closing_day": "" if terms.closing_day is None else str(terms.closing_day),
         "floor_growth": str(terms.floor_growth),
         "retention_months": str(terms.retention_months or ""),
         "review_on": "" if terms.review_on is None else terms.review_on.isoformat(),
@@ -372,7 +390,7 @@ def _as_adopted(agreement: Agreement) -> dict[str, str]:
     }
 
 
-def _terms(form: Form, current: Terms, _: Gettext) -> Terms | None:
+def terms_in(form: Form, current: Terms, _: Gettext) -> Terms | None:
     """The terms a steward wrote; None where something in them is not right.
 
     What the page does not ask for stays as it is.
@@ -394,6 +412,7 @@ def _terms(form: Form, current: Terms, _: Gettext) -> Terms | None:
     above = form.minutes("approval_above")
     purpose = form.text("purpose", required=False, limit=2000, lines=True)
     retention = form.number("retention_months", 6, 120, required=False)
+    closing_day = form.number("closing_day", 1, 28, required=False)
     review_on = form.day("review_on", required=False)
     if hard is not None and soft is not None and hard < soft:
         form.mistake("hard_floor", _("This lies above the balance at which you talk."))
@@ -433,5 +452,6 @@ def _terms(form: Form, current: Terms, _: Gettext) -> Terms | None:
         approval_above=above,
         sole_coordinator=form.flag("sole_coordinator"),
         retention_months=retention,
+        closing_day=closing_day,
         review_on=review_on,
     )

@@ -7,10 +7,12 @@ from starlette.responses import Response
 
 from timebank import audit, lists, policy
 from timebank.audit import Act
+from timebank.i18n import format_month
 from timebank.members import Role
+from timebank.periods import Month
 from web import downloads
 from web.members import role_label
-from web.pages import gettext, here, look, page, path_id, read
+from web.pages import gettext, here, language, look, page, path_id, read
 from web.stories import Gettext
 
 PAGE = 50
@@ -39,11 +41,11 @@ async def show(request: Request) -> Response:
         sees_all=policy.may_read_audit(at.me),
         coordinates=policy.may_coordinate(at.me),
         older=acts[-1].id if len(acts) == PAGE else None,
-        told=lambda act: tell(act, _),
+        told=lambda act: tell(act, _, language(request)),
     )
 
 
-def tell(act: Act, _: Gettext) -> str:
+def tell(act: Act, _: Gettext, spoken: str) -> str:
     """One act in a sentence; one that is new here is named as it is."""
     facts = {
         "actor": act.actor or _("Whoever runs this installation"),
@@ -51,6 +53,7 @@ def tell(act: Act, _: Gettext) -> str:
         "action": act.action,
         "version": act.facts.get("version") or act.agreement_version,
         "role": _role(act, _),
+        "month": _month(act, spoken),
         "list": _listed(act, _),
     }
     return (sentences(_).get(act.action) or "%(actor)s: %(action)s") % facts
@@ -59,6 +62,11 @@ def tell(act: Act, _: Gettext) -> str:
 def _role(act: Act, _: Gettext) -> str:
     role = act.facts.get("to")
     return role_label(Role(role), _) if role in list(Role) else ""
+
+
+def _month(act: Act, spoken: str) -> str:
+    month = act.facts.get("month")
+    return format_month(Month.parse(month).first, spoken) if month else ""
 
 
 def _listed(act: Act, _: Gettext) -> str:
@@ -148,6 +156,10 @@ def sentences(_: Gettext) -> dict[str, str]:
         "gathering.planned": _("%(actor)s planned a gathering"),
         "gathering.released": _("%(actor)s freed a role at a gathering"),
         "gathering.taken_up": _("%(actor)s took up an offer to lead a gathering"),
+        "archive.taken": _("%(actor)s took the whole community out as one file"),
+        "import.done": _("%(actor)s brought in a file"),
+        "import.undone": _("%(actor)s undid what a file had brought in"),
+        "journal.taken": _("%(actor)s took the journal out as a file"),
         "invitation.accepted": _("%(actor)s accepted an invitation"),
         "invitation.made": _("%(actor)s invited somebody"),
         "invitation.steward": _("%(actor)s invited a steward"),
@@ -166,6 +178,20 @@ def sentences(_: Gettext) -> dict[str, str]:
         "look.care": _("%(actor)s looked at the notes and checks of %(subject)s"),
         "look.contact": _("%(actor)s looked up how to reach %(subject)s"),
         "look.list": _("%(actor)s took a list with personal data away"),
+        "month.asked": _("%(actor)s asked to open %(month)s again"),
+        "month.closed": _("%(actor)s closed %(month)s"),
+        "month.kept": _("%(actor)s said that %(month)s stays closed"),
+        "month.reopened": _("%(actor)s agreed to open %(month)s again"),
+        "proposal.comment": _("%(actor)s commented on a proposal"),
+        "proposal.declined": _("%(actor)s declined a proposal"),
+        "proposal.expired": _("A proposal to change the agreement ran out"),
+        "proposal.in_force": _("A proposal to change the agreement came into force"),
+        "proposal.moved": _("A proposal to change the agreement has to be looked at again"),
+        "proposal.proposed": _("%(actor)s proposed to change the agreement"),
+        "proposal.revised": _("%(actor)s changed a proposal"),
+        "proposal.settled": _("%(actor)s settled a proposal"),
+        "proposal.voice": _("%(actor)s said what they think of a proposal"),
+        "proposal.withdrawn": _("%(actor)s took a proposal back"),
         "member.added": _("%(actor)s added %(subject)s as a member"),
         "member.applied": _("%(subject)s asked to join"),
         "member.erased": _("%(actor)s closed an account for good"),

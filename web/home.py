@@ -18,6 +18,7 @@ from timebank import (
     lately,
     limits,
     policy,
+    proposals,
     statements,
 )
 from web import limit_words
@@ -62,6 +63,7 @@ async def show(request: Request) -> Response:
             conn, community, by=me.id, now=now(request), limit=UNFINISHED
         )
         next_one = await agenda.next_one(conn, actor, now=now(request).at)
+        asked = await proposals.asked_of(conn, community, me.id)
     return page(
         request,
         "home/show.html",
@@ -76,6 +78,7 @@ async def show(request: Request) -> Response:
         terms=terms,
         past=limit_words.past(limit, gettext(request)),
         in_inbox=in_inbox,
+        asked=asked,
         coordinates=coordinates,
         next_one=next_one,
         unfinished=unfinished if policy.may_act(me) else [],

@@ -1,8 +1,8 @@
 """What has to be done whether or not anybody looks.
 
-Mail goes out, silence agrees, books are proved and their seals sent, breaks end, gatherings are
-reminded of, listings that come off soon are asked about, and so are members who gave no sign for
-long.
+Mail goes out, silence agrees, agreed days come, books are proved and their seals sent, breaks end,
+gatherings are reminded of, listings that come off soon are asked about, and so are members who gave
+no sign for long.
 
 Each duty is safe to do in several processes at once. One that fails is logged and done again at
 its next turn; the others go on.
@@ -18,6 +18,7 @@ from datetime import timedelta
 from timebank import (
     anchors,
     books,
+    closing,
     communities,
     edge,
     listing_steps,
@@ -25,6 +26,7 @@ from timebank import (
     members,
     notices,
     posting,
+    proposal_dates,
     reminders,
     retention,
     seats,
@@ -34,6 +36,7 @@ from timebank import (
 )
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
+from timebank.imports import files
 from timebank.inbox import in_hand, morning
 from timebank.moment import Moment
 from timebank.paper.press import Press
@@ -44,6 +47,7 @@ MAIL_EVERY = timedelta(seconds=2)
 POST_EVERY = timedelta(minutes=5)
 LOOK_EVERY = timedelta(minutes=10)
 SWEEP_EVERY = timedelta(hours=1)
+RECOVER_EVERY = timedelta(minutes=1)
 PROVE_AFTER = timedelta(days=1)
 RETENTION_EVERY = timedelta(days=1)
 
@@ -67,7 +71,9 @@ async def run(
         duties.create_task(
             every(POST_EVERY, lambda: posting.post_agreed(database, now=clock()), stop)
         )
+        duties.create_task(every(POST_EVERY, lambda: keep_dates(database, clock()), stop))
         duties.create_task(every(SWEEP_EVERY, lambda: sweep(database, clock()), stop))
+        duties.create_task(every(RECOVER_EVERY, lambda: recover(database, clock()), stop))
         duties.create_task(every(SWEEP_EVERY, lambda: prove(database, clock()), stop))
         if press is not None:
             duties.create_task(every(SWEEP_EVERY, lambda: put_away(press, clock()), stop))
@@ -82,12 +88,19 @@ async def run(
         duties.create_task(every(SWEEP_EVERY, lambda: gatherings(database, clock()), stop))
 
 
+async def keep_dates(database: Database, now: Moment) -> None:
+    """Whatever was agreed for a day that has come: months to close, proposals, reviews."""
+    await proposal_dates.keep(database, now=now)
+    await closing.remind(database, now=now)
+
+
 async def sweep(database: Database, now: Moment) -> None:
-    """Forget sessions and links that have ended, and what nobody has in hand any more."""
+    """Forget what has ended: sessions, links, what is in hand, and files nobody brought in."""
     async with database.write(EVERYWHERE) as conn:
         await sessions.sweep(conn, now=now)
         await tokens.sweep(conn, now=now)
         await in_hand.sweep(conn, now=now)
+        await files.sweep(conn, now=now)
 
 
 async def put_away(press: Press, now: Moment) -> None:
@@ -112,6 +125,12 @@ async def gatherings(database: Database, now: Moment) -> None:
     await reminders.send_due(database, now=now)
     await edge.recount(database, now=now)
     await seats.forget_guests(database, now=now)
+
+
+async def recover(database: Database, now: Moment) -> None:
+    """Put files back on which nobody works any more, because a process ended."""
+    async with database.write(EVERYWHERE) as conn:
+        await files.recover(conn, now=now)
 
 
 async def prove(database: Database, now: Moment) -> None:

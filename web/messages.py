@@ -83,6 +83,8 @@ def _reasons(_: Gettext) -> dict[str, str]:
         ),
         "themselves": _("Nobody needs leave to write down their own hours. Choose somebody else."),
         "too_many": _("One entry can hold %(limit)s people. Write the others on another one."),
+        "too_many_asked": _("A proposal can ask %(limit)s members at most."),
+        "deadline_range": _("This has to be a day from tomorrow on, within a year."),
         "donation_goes_to_commons": _("A gift to the commons goes to the commons and nobody else."),
         "negative": _("This cannot be below zero."),
         "floor_above_zero": _("This has to be zero or below."),
@@ -127,6 +129,15 @@ def _reasons(_: Gettext) -> dict[str, str]:
         "too_many_cards": _("Print at most %(limit)s cards at once."),
         "too_many_formats": _("There are %(limit)s formats already. Put one away first."),
         "there_already": _("There is one of this name already."),
+        "column_missing": _("Say which column this is. Without it nothing can be brought in."),
+        "two_ways": _(
+            "Choose either who gave and who received, or where the hours came from and went to."
+        ),
+        "nothing_new": _("There is nothing new in this file, so there is nothing to bring in."),
+        "mistakes_left": _(
+            "Some rows have a mistake. Mend them in the file and upload it again, or tick that "
+            "they stay out."
+        ),
         "not_a_slug": _("Use small letters, digits and hyphens, such as mill-road."),
     }
 
@@ -298,9 +309,23 @@ _SENTENCES: dict[type[Exception], Sentence] = {
         _("%(name)s is on the list already. If it is somebody else, add another name.")
         % {"name": error.name}
     ),
+    errors.VoicesMissing: lambda error, _: (
+        _("Not everyone who was asked has agreed yet: %(names)s.")
+        % {"names": ", ".join(error.names)}
+    ),
     errors.AgreementMoved: lambda error, _: (
         _("Version %(version)d was adopted meanwhile. Read it before you go on.")
         % {"version": error.version}
+    ),
+    errors.MonthRefused: lambda _error, _: _("The month cannot be changed in this way."),
+    errors.NoClosingDay: lambda _error, _: _(
+        "Your agreement names no closing day, so months stay open."
+    ),
+    errors.TooEarly: lambda error, _: (
+        _("This month can be closed from %(day)s on.") % {"day": error.day.isoformat()}
+    ),
+    errors.SecondSteward: lambda _error, _: _(
+        "Opening a month again takes two stewards: another one has to agree."
     ),
     errors.SlugTaken: lambda _error, _: _("There is a time bank at this address already."),
     LedgerError: _broken_books,

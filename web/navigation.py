@@ -75,6 +75,8 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
                 ("care:index", _("Looking after people"), coordinates),
                 ("lists:index", _("Our lists"), coordinates),
                 ("attendance:index", _("Lists and hours"), coordinates),
+                ("imports:index", _("Bring in a file"), policy.may_import(me)),
+                ("reports:show", _("Reports"), coordinates),
             ],
         ),
         (
@@ -82,8 +84,11 @@ def _pages(me: Member, _: Gettext) -> list[tuple[str, Pages]]:
             [
                 ("commons:show", _("The commons"), True),
                 ("agreement:show", _("Our agreement"), True),
+                ("proposals:index", _("Proposals"), True),
+                ("months:index", _("Our months"), True),
                 ("books:show", _("Our books"), True),
                 ("audit:show", _("Who did what"), True),
+                ("exports:index", _("Take everything along"), policy.may_take_everything_out(me)),
                 ("my_data:show", _("My data"), True),
             ],
         ),

@@ -28,6 +28,7 @@ from timebank.errors import NotFound
 from timebank.i18n import LANGUAGES
 from timebank.moment import Moment
 from timebank.people import Person
+from timebank.periods import Month
 from web.access import Here, cookie_name, set_cookie
 from web.forms import Form, read_id
 from web.navigation import Group, menu
@@ -237,6 +238,7 @@ def _templates(spoken: str) -> Environment:
     environment.filters |= {
         "minutes": i18n.format_minutes,
         "day": _day,
+        "month": _month,
         "moment": _moment,
         "ago": _ago,
         "query": query,
@@ -257,6 +259,12 @@ def _day(context: Context, day: date, style: Literal["full", "short"] = "full") 
     if isinstance(day, datetime):
         day = day.astimezone(ZoneInfo(_timezone(context))).date()
     return i18n.format_day(day, context["language"], style)
+
+
+@pass_context
+def _month(context: Context, month: Month) -> str:
+    """A month, within a sentence."""
+    return i18n.format_month(month.first, context["language"])
 
 
 @pass_context

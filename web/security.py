@@ -3,13 +3,14 @@
 Headers         the security headers, on every answer whatever happened
   Mishaps       an error nobody foresaw becomes a page that says nothing but a reference
     Hosts       only our own names are answered to
-      BodyLimit      a body larger than any form of ours is refused, unread
+      BodyLimit      a body larger than any form of ours is refused, unread; files may be larger
         CrossSite    a change is only taken from our own pages
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -28,6 +29,12 @@ log = logging.getLogger("web")
 
 MAX_BODY = 256 * 1024
 """Bytes; the largest form we have, an entry with sixty people on each side, is a tenth of it."""
+
+MAX_UPLOAD = 32 * 1024 * 1024
+"""Bytes of a file that is brought in, with the form around it."""
+
+UPLOADS = re.compile(r"/c/[^/]+/imports/")
+"""The paths to which files are sent. Their routes read nothing before they know who asks."""
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -164,12 +171,28 @@ def _name_of(host: str) -> str:
 
 
 class BodyLimit:
-    """Refuses a body that is larger than any form of ours, before or while it is read."""
+    """Refuses a body that is larger than any form of ours, before or while it is read.
 
-    def __init__(self, app: ASGIApp, limit: int, error_page: ErrorPage) -> None:
+    `uploads` are paths where it may be larger, and how large.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        limit: int,
+        error_page: ErrorPage,
+        uploads: tuple[re.Pattern[str], int] | None = None,
+    ) -> None:
         self._app = app
         self._limit = limit
+        self._uploads = uploads
         self._error_page = error_page
+
+    def _most(self, path: str) -> int:
+        """How large a body may be that is sent to this path."""
+        if self._uploads is not None and self._uploads[0].fullmatch(path):
+            return self._uploads[1]
+        return self._limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Go on, or answer 413."""
@@ -180,7 +203,8 @@ class BodyLimit:
         if not (announced.isascii() and announced.isdigit()) or len(announced) > 15:
             await _answer(self._error_page, 400, scope, receive, send)
             return
-        if int(announced) > self._limit:
+        limit = self._most(scope["path"])
+        if int(announced) > limit:
             await _answer(self._error_page, 413, scope, receive, send)
             return
         taken = 0
@@ -189,7 +213,7 @@ class BodyLimit:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self._limit:
+            if taken > limit:
                 raise HTTPException(413)
             return message
 

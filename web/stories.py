@@ -225,6 +225,7 @@ class Teller:
             StepKind.DECLINED: _("%(name)s declined it"),
             StepKind.KEPT: _("%(name)s looked into it, and it stays as it is"),
             StepKind.REVERSED: _("%(name)s undid it"),
+            StepKind.BROUGHT_IN: _("%(name)s brought it in from a file"),
             StepKind.POSTED: _("%(name)s put it on the statements"),
         }[kind]
 

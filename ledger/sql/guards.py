@@ -54,6 +54,11 @@ def append_only(
     return [updates, *undeletable(table, unique_keys, dialect=dialect)]
 
 
+def only_erased(table: str, column: str, *, dialect: str) -> str:
+    """The statement that lets a text of a table be emptied, and refuses any other change of it."""
+    return _trigger(dialect, table, "erased", f"UPDATE OF {column}", f"NEW.{column} <> ''")
+
+
 def undeletable(table: str, unique_keys: Sequence[Key], *, dialect: str) -> list[str]:
     """The statements that refuse DELETE, TRUNCATE and replacing, but not UPDATE."""
     statements = [_trigger(dialect, table, "undeleted", "DELETE")]

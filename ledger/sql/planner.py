@@ -9,8 +9,11 @@ weeks.
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 
 def known_soon(table: str) -> str:
@@ -30,3 +33,19 @@ async def inform(owners_url: str) -> None:
                 await conn.execute(text("ANALYZE"))
     finally:
         await engine.dispose()
+
+
+@asynccontextmanager
+async def planned_each_time(conn: AsyncConnection) -> AsyncIterator[None]:
+    """Have statements planned for the values they come with, within a transaction.
+
+    For whoever asks for a thousand ids at a time in a table that grows meanwhile, and of which
+    nothing is known: a plan made for any thousand ids compares each row with each of them. Not for
+    writing, because the checks of foreign keys would be planned each time as well.
+    """
+    if conn.dialect.name != "postgresql":
+        yield
+        return
+    await conn.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
+    yield
+    await conn.execute(text("SET LOCAL plan_cache_mode TO DEFAULT"))

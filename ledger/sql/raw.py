@@ -47,8 +47,13 @@ def spelling(conn: AsyncConnection) -> Spelling:
     return _SPELLINGS[conn.dialect.name]
 
 
+def spelled(conn: AsyncConnection, moment: datetime) -> Any:
+    """A moment as the driver of this connection has it, to be compared with what was found."""
+    return _for_sqlite(moment) if conn.dialect.name == "sqlite" else moment
+
+
 async def ask(conn: AsyncConnection, query: str, *values: object) -> Sequence[Any]:
-    """What a query finds. Its values, $1 to the last, may be numbers, ids and moments."""
+    """What a query finds. Its values, $1 to the last, may be numbers, texts, ids, days, moments."""
     if conn.dialect.name == "sqlite":
         found = await conn.exec_driver_sql(query.replace("$", "?"), tuple(map(_for_sqlite, values)))
     else:
@@ -56,25 +61,42 @@ async def ask(conn: AsyncConnection, query: str, *values: object) -> Sequence[An
     return found.all()
 
 
+async def many(conn: AsyncConnection, query: str, *values: object) -> Sequence[Any]:
+    """The same for a great many rows: each just as the driver has it, nothing made around it."""
+    if conn.dialect.name == "sqlite":
+        found = await conn.exec_driver_sql(query.replace("$", "?"), tuple(map(_for_sqlite, values)))
+    else:
+        found = await conn.exec_driver_sql(query, values)
+    assert found.cursor is not None, "it asks for rows"
+    rows: Sequence[Any] = found.cursor.fetchall()
+    found.close()
+    return rows
+
+
 async def ask_for(
-    conn: AsyncConnection, query: str, community: UUID, ids: Sequence[Any]
+    conn: AsyncConnection, query: str, community: UUID, ids: Sequence[Any], *values: object
 ) -> Sequence[Any]:
     """What a query finds for a community ($1) and a column that is one of `ids` ("IN ids").
 
-    These ids are as the driver gives them: bytes on SQLite, UUIDs on PostgreSQL.
+    These ids are as the driver gives them: bytes on SQLite, UUIDs on PostgreSQL. Further values,
+    from $3 on, are as in `ask`.
     """
     if conn.dialect.name == "sqlite":
-        marks = ", ".join("?" * len(ids))
-        query = query.replace("$1", "?").replace("IN ids", f"IN ({marks})")
-        return (await conn.exec_driver_sql(query, (community.bytes, *ids))).all()
+        first = 3 + len(values)
+        marks = ", ".join(f"?{number}" for number in range(first, first + len(ids)))
+        query = query.replace("$", "?").replace("IN ids", f"IN ({marks})")
+        bound = (community.bytes, None, *map(_for_sqlite, values), *ids)
+        return (await conn.exec_driver_sql(query, bound)).all()
     query = query.replace("IN ids", "= ANY ($2::uuid[])")
-    return (await conn.exec_driver_sql(query, (community, ids))).all()
+    return (await conn.exec_driver_sql(query, (community, ids, *values))).all()
 
 
 def _for_sqlite(value: object) -> object:
     if isinstance(value, UUID):
         return value.bytes
-    return microseconds(value) if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return microseconds(value)
+    return value.isoformat() if isinstance(value, date) else value
 
 
 # SQLite keeps whatever text was put there by hand: as bytes, it can always be read.

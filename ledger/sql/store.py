@@ -62,6 +62,30 @@ async def open_account(
     return Account(id, floor=floor)
 
 
+async def open_accounts(
+    conn: AsyncConnection,
+    community: UUID,
+    kinds: Mapping[UUID, AccountKind],
+    at: datetime,
+    floor: Minutes | None = None,
+) -> None:
+    """New accounts with nothing on them, all at once; a taken id raises `IntegrityError`."""
+    rows = [
+        {
+            "community_id": community,
+            "id": id,
+            "kind": AccountKind(kind).value,
+            "balance": ZERO,
+            "lines": 0,
+            "floor": floor,
+            "opened_at": at,
+        }
+        for id, kind in kinds.items()
+    ]
+    if rows:
+        await conn.execute(insert(tables.account), rows)
+
+
 async def set_floor(
     conn: AsyncConnection, community: UUID, ids: Iterable[UUID], floor: Minutes | None
 ) -> None:
@@ -93,7 +117,14 @@ async def set_floors(
 
 async def close_account(conn: AsyncConnection, community: UUID, id: UUID, at: datetime) -> None:
     """From now on the account neither gives nor takes; its balance stays. Or `UnknownAccount`."""
-    await _change(conn, community, [id], closed_at=at)
+    await close_accounts(conn, community, [id], at)
+
+
+async def close_accounts(
+    conn: AsyncConnection, community: UUID, ids: Iterable[UUID], at: datetime
+) -> None:
+    """The same for several: all of them, or none and `UnknownAccount`."""
+    await _change(conn, community, ids, closed_at=at)
 
 
 async def reopen_account(conn: AsyncConnection, community: UUID, id: UUID) -> None:

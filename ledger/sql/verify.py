@@ -26,14 +26,17 @@ async def verify(
     *,
     anchors: Iterable[tuple[int, bytes]] = (),
     progress: Progress | None = None,
+    snapshot: bool = True,
 ) -> Report:
     """Re-add and re-hash a community's books, in one unchanging picture of them.
 
-    Has to come first in its transaction (see `read.snapshot`). Postings go on meanwhile and are
-    not seen. `anchors` are (seq, hash) pairs noted earlier, as `Proof` takes them. Memory grows
+    Has to come first in its transaction (see `read.snapshot`); without `snapshot`, it is for
+    whoever wrote all of the books in this very transaction. Postings go on meanwhile and are not
+    seen. `anchors` are (seq, hash) pairs noted earlier, as `Proof` takes them. Memory grows
     with the accounts, not with the journal. Raises `NoJournal`.
     """
-    await read.snapshot(conn)
+    if snapshot:
+        await read.snapshot(conn)
     head = await read.head(conn, community)
     proof = Proof(community, anchors)
     await _transfers(conn, proof, head, progress)

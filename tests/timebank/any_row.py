@@ -63,7 +63,7 @@ def _allowed(table: Table, name: str) -> str | None:
 def _value(kind: Any, place: int, allowed: str | None) -> Any:
     values: dict[type, Any] = {
         Id: uuid4(),
-        Words: allowed or f"word {place}",
+        Words: f"word {place}" if allowed is None else allowed,
         Count: 1,
         MinutesType: Minutes(1),
         Flag: False,

@@ -24,8 +24,11 @@ from timebank.entries import entries, parts
 from timebank.entry import Kind, State
 from timebank.members import buddies, members, organisations
 from timebank.moment import Moment
+from timebank.months import months
 from timebank.outbox import outbox
 from timebank.people import people
+from timebank.periods import Month
+from timebank.proposals import proposals, voices
 
 __all__ = ["demo_data", "demo_original"]  # fixtures
 
@@ -86,10 +89,36 @@ def test_all_four_shapes_are_there(demo_original: Demo) -> None:
     assert shapes == {(False, False), (False, True), (True, False), (True, True)}
 
 
-def test_the_agreement_has_a_second_version_that_later_entries_carry(demo_original: Demo) -> None:
+def test_the_agreement_has_versions_that_later_entries_carry(demo_original: Demo) -> None:
     versions = [row.version for row in rows(demo_original.settings, agreements)]
-    assert versions == [1, 2]
-    assert {e.agreement_version for e in rows(demo_original.settings, entries)} == {1, 2}
+    assert versions == [1, 2, 3]
+    assert {e.agreement_version for e in rows(demo_original.settings, entries)} == {1, 2, 3}
+
+
+def test_a_proposal_came_into_force_and_another_is_talked_about(demo_original: Demo) -> None:
+    found = {row.state: row for row in rows(demo_original.settings, proposals)}
+    assert set(found) == {"in_force", "open"}
+    assert found["in_force"].version == 3
+    said = Counter(
+        voice.stance
+        for voice in rows(demo_original.settings, voices)
+        if voice.proposal_id == found["open"].id
+    )
+    assert said["concern"] == 1
+    assert said["agree"] >= 1
+    assert said[""] >= 1  # somebody who was asked and has not answered yet
+
+
+def test_its_months_are_closed_but_for_the_latest_and_one_entry_came_late(
+    demo_original: Demo,
+) -> None:
+    found = rows(demo_original.settings, months)
+    closed = [Month.of(row.first_day) for row in found if row.state == "closed"]
+    assert len(closed) >= 3
+    assert max(closed) < Month.of(datetime.now(UTC).date()).previous
+    found = rows(demo_original.settings, entries)
+    late = [e for e in found if e.counted_on and Month.of(e.counted_on) > Month.of(e.occurred_on)]
+    assert [entry.note for entry in late] == [RIVERSIDE_BANK.words.found_late]
 
 
 def test_a_second_community_speaks_spanish_and_shares_a_person(demo_original: Demo) -> None:

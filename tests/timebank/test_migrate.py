@@ -143,20 +143,13 @@ async def test_what_is_kept_cannot_be_changed_deleted_or_replaced(db: Database) 
         assert (await conn.execute(query)).scalar_one() == 1
 
 
-@pytest.mark.parametrize(
-    "table",
-    [
-        "audit",
-        "agreement",
-        "verification",
-        "step",
-        "settlement",
-        "settlement_line",
-        "settlement_witness",
-        "tick",
-        "attendance_step",
-    ],
-)
+STORIES = ("step", "settlement", "attendance_step", "month_step", "proposal_step")
+"""Tables whose rows stay, and whose words can be erased."""
+
+KEPT_FOR_GOOD = ("audit", "agreement", "verification", "closing", "settlement_line")
+
+
+@pytest.mark.parametrize("table", [*KEPT_FOR_GOOD, "settlement_witness", "tick", *STORIES])
 async def test_append_only_tables_have_their_guards(db: Database, table: str) -> None:
     query = (
         "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = :table"
@@ -167,7 +160,7 @@ async def test_append_only_tables_have_their_guards(db: Database, table: str) ->
     async with db.read(EVERYWHERE) as conn:
         found = (await conn.execute(text(query), {"table": table})).scalar_one()
     # No update, no delete, no replacing (SQLite) or truncating; and people's words only erased.
-    assert found == (4 if table in ("step", "settlement", "attendance_step") else 3)
+    assert found == (4 if table in STORIES else 3)
 
 
 async def test_a_steps_words_are_erased_and_not_rewritten(db: Database) -> None:
@@ -179,6 +172,30 @@ async def test_a_steps_words_are_erased_and_not_rewritten(db: Database) -> None:
             await conn.execute(text("UPDATE step SET words = 'It was longer.'"))
     async with db.write(EVERYWHERE) as conn:
         await conn.execute(text("UPDATE step SET words = ''"))
+
+
+def test_what_was_posted_before_there_were_months_counts_on_its_own_day(
+    db_settings: Settings,
+) -> None:
+    """And what undid it counts with it, so that the two cancel out."""
+    complete(_undone_and_waiting(db_settings))
+    query = "SELECT counted_on, occurred_on, state FROM entry ORDER BY state, recorded_at"
+    before = complete(_answers(db_settings, query))
+    migrate.downgrade(db_settings, "0011")
+    migrate.upgrade(db_settings)
+    assert complete(_answers(db_settings, query)) == before
+    assert {str(row[0]) for row in before[0]} == {"2026-05-04", "None"}
+
+
+async def _undone_and_waiting(settings: Settings) -> None:
+    db = Database(settings)
+    await db.start()
+    road = await mill_road(db)
+    entry = await road.record(helped(road.ana, road.bert), road.ana)
+    await road.approve(entry)
+    await road.undo(entry, now=at(days=2))
+    await road.record(helped(road.ana, road.bert), road.ana)
+    await db.stop()
 
 
 async def test_entries_cannot_be_deleted(db: Database) -> None:

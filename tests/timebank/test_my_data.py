@@ -11,15 +11,18 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from ledger import Minutes
 from ledger.sql import metadata
 from tests.timebank.factories import a_community, a_member, at
 from tests.timebank.gathering_scenes import TEA, Circle
 from tests.timebank.scenes import MillRoad, helped, mill_road
 from timebank import (
     affiliations,
+    agreements,
     batches,
     buddies,
     checks,
+    closing,
     entries,
     entry_steps,
     feeds,
@@ -34,6 +37,7 @@ from timebank import (
     notes,
     own_lists,
     posting,
+    proposing,
     sessions,
     signing_in,
     statements,
@@ -47,9 +51,12 @@ from timebank.gatherings import gatherings
 from timebank.inbox import Thing, Why, aside
 from timebank.listing_steps import NewListing
 from timebank.listings import ListingKind
-from timebank.members import Member, Status
+from timebank.members import Member, Role, Status
 from timebank.own_lists import Which
 from timebank.people import people
+from timebank.periods import Month
+from timebank.proposals import Proposal, Stance
+from timebank.proposing import NewProposal
 
 CANARIES = {
     "name": "Quillonia Canary",
@@ -64,6 +71,11 @@ CANARIES = {
     "consent": "canary-consent",
     "note": "canary-note",
     "words": "canary-words",
+    "reason": "canary-reason",
+    "purpose": "canary-purpose",
+    "voice": "canary-voice",
+    "comment": "canary-comment",
+    "reopening": "canary-reopening",
     "aside": "canary-aside",
     "sheet": "canary-sheet",
     "answer": "canary-answer",
@@ -183,6 +195,7 @@ async def scene(db: Database) -> Scene:
     theirs = await road.record(helped(road.bert, canary, 30, note="Bert's own words"), road.bert)
     await road.step(entry_steps.dispute, theirs, canary, CANARIES["words"])
     await road.approve(theirs, words="They talked about it.")
+    await _govern(road, canary)
     async with road.db.write(road.id) as conn:
         await aside.put(
             conn,
@@ -204,6 +217,30 @@ async def scene(db: Database) -> Scene:
 
 def offer_of_others() -> NewListing:
     return NewListing(ListingKind.REQUEST, "Dora's own request")
+
+
+async def _govern(road: MillRoad, canary: Member) -> None:
+    """They propose a change, speak about another one, and ask to open a month again."""
+    await road.agree(closing_day=1)
+    community, id, april = road.id, canary.id, Month(2026, 4)
+    async with road.db.write(community) as conn:
+        current = await agreements.current(conn, community)
+
+        async def propose(by: Member, reason: str, **terms: Any) -> Proposal:
+            changed, until = replace(current.terms, **terms), at(days=9).at.date()
+            new = NewProposal(changed, reason, (), until, None, current.version)
+            return await proposing.propose(conn, community, new, by=by.id, now=at())
+
+        await propose(canary, CANARIES["reason"], purpose=CANARIES["purpose"])
+        other = await propose(road.ana, "Half hours are enough.", step=Minutes(30))
+        voice = (Stance.CONCERN, CANARIES["voice"])
+        await proposing.say(conn, community, other.id, *voice, member=id, by=id, now=at())
+        await proposing.comment(conn, community, other.id, CANARIES["comment"], by=id, now=at())
+        await members.set_role(conn, community, id, Role.STEWARD, by=road.stella.id, now=at())
+        await closing.close(conn, community, april, by=id, now=at())
+        words = CANARIES["reopening"]
+        await closing.ask_to_reopen(conn, community, april, words, by=id, now=at())
+        await members.set_role(conn, community, id, Role.MEMBER, by=road.stella.id, now=at())
 
 
 async def test_before_it_is_closed_every_canary_is_somewhere(scene: Scene) -> None:

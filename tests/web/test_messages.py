@@ -28,6 +28,7 @@ FACTS: dict[str, Any] = {
     "state": "approved",
     "step": "confirm",
     "name": "Bert",
+    "names": ("Bert", "the Library"),
     "side": "gave",
     "given": Minutes(60),
     "received": Minutes(30),

@@ -16,8 +16,9 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
+from contextlib import closing as closed
+from dataclasses import dataclass, field, replace
 from datetime import time, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -34,8 +35,10 @@ from tests.timebank.evenings import a_gathering, a_seat
 from tests.timebank.factories import START, a_community, a_member
 from timebank import (
     affiliations,
+    agreements,
     attendance_closing,
     buddies,
+    closing,
     duties,
     feeds,
     formats,
@@ -51,6 +54,7 @@ from timebank import (
     own_lists,
     planning,
     posting,
+    proposing,
     recording,
     rooms,
     seats,
@@ -66,6 +70,7 @@ from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
 from timebank.entry import Kind, NewEntry, Share
 from timebank.gatherings import Openness
+from timebank.imports import checking, files, matching, running
 from timebank.inbox import Thing, Why, deeds
 from timebank.inbox.deeds import DeedKind, Item
 from timebank.listing_steps import NewListing
@@ -73,12 +78,16 @@ from timebank.listings import ListingKind
 from timebank.members import Member, MemberKind, Role, Status
 from timebank.moment import Moment
 from timebank.own_lists import Which
+from timebank.periods import Month
 from timebank.plan import Plan, When
 from timebank.posting import Approve
+from timebank.proposing import NewProposal
 from web.app import create_app
 
 TABLE = Path(__file__).with_name("permissions.txt")
 NOW = Moment(START)
+APRIL = Month.of(START.date()).previous
+MARCH = APRIL.previous
 
 # Who asks, in the order of the table's columns.
 ACTORS = (
@@ -107,6 +116,11 @@ FORM = {
     "minutes": "1:00",
     "day": "2026-05-04",
     "other": "ALPHA Receiver",
+    "stance": "agree",
+    "open_until": "2026-05-30",
+    "what": "people",
+    "column-name": "0",
+    "format": "csv",
     "giver-0": "ALPHA Member",
     "receiver-0": "ALPHA Receiver",
     "until": "2026-06-01",
@@ -116,7 +130,6 @@ FORM = {
     "title": "New title",
     "standing": "in_order",
     "since": "2026-05-01",
-    "what": "ALPHA action",
     "useful": "ALPHA useful",
     "at": "18:00",
     "lasts": "2:00",
@@ -266,6 +279,18 @@ async def _things(
                 now=NOW,
                 base_url="",
             )
+        for place, by in ((alpha, "steward"), (beta, "stranger")):
+            await _closing_day(conn, place, who[by])
+        proposed = await a_proposal(conn, alpha.id, who["member"], who["receiver"], "ALPHA", NOW)
+        proposed_there = await a_proposal(
+            conn, beta.id, who["stranger"], who["faraway"], "BETA", NOW
+        )
+        for place, by in ((alpha, "coordinator"), (beta, "stranger")):
+            for month in (MARCH, APRIL):
+                await closing.close(conn, place.id, month, by=who[by], now=NOW)
+        await closing.ask_to_reopen(
+            conn, alpha.id, MARCH, "ALPHA reason", by=who["second"], now=NOW
+        )
         mine: dict[str, UUID] = {}
         for place, by in ((alpha, "coordinator"), (alpha, "steward"), (beta, "stranger")):
             mine[by] = NOW.new_id()
@@ -303,6 +328,11 @@ async def _things(
             "commons": str(alpha.commons_id),
             "elsewhere": str(who["faraway"]),
         },
+        "imports": {
+            "checked": await a_file(db, alpha, who["coordinator"], "ALPHA Newcomer"),
+            "done": await a_file(db, alpha, who["coordinator"], "ALPHA Arrived", bring=True),
+            "elsewhere": await a_file(db, beta, who["stranger"], "BETA Newcomer"),
+        },
         "inbox": {
             "coordinator's": str(mine["coordinator"]),
             "steward's": str(mine["steward"]),
@@ -311,7 +341,69 @@ async def _things(
         "batches": {"sheet": str(batch), "elsewhere": str(batch_there)},
         "invitations": {"member's": invited, "elsewhere": invited_there},
         "buddies": {"member's": str(row), "elsewhere": str(foreign_row)},
+        "months": {"closed": str(APRIL), "reopening": str(MARCH), "open": str(APRIL.next)},
+        "proposals": {"member's": str(proposed), "elsewhere": str(proposed_there)},
     }
+
+
+async def _closing_day(conn: AsyncConnection, place: Community, by: UUID) -> None:
+    """From now on months are closed on the first."""
+    current = await agreements.current(conn, place.id)
+    await agreements.adopt(
+        conn,
+        place.id,
+        replace(current.terms, closing_day=1),
+        reason=f"{place.name.upper()} reason",
+        expected_version=1,
+        by=by,
+        now=NOW,
+    )
+
+
+async def a_proposal(
+    conn: AsyncConnection, community: UUID, by: UUID, asked: UUID, canary: str, now: Moment
+) -> UUID:
+    """A proposal to change the agreement, open for some days."""
+    current = await agreements.current(conn, community)
+    new = NewProposal(
+        replace(current.terms, dispute_days=14),
+        f"{canary} proposes",
+        (asked,),
+        now.at.date() + timedelta(days=20),
+        None,
+        current.version,
+    )
+    made = await proposing.propose(conn, community, new, by=by, now=now)
+    await proposing.comment(conn, community, made.id, f"{canary} comment", by=by, now=now)
+    return made.id
+
+
+async def a_file(
+    db: Database,
+    place: Community,
+    by: UUID,
+    name: str,
+    *,
+    bring: bool = False,
+    now: Moment = NOW,
+) -> str:
+    """The id of a file with one new person in it, that is checked, or brought in too."""
+    async with db.write(place.id) as conn:
+        file = await files.begin(conn, place.id, f"{name}.csv", bytes(32), by=by, now=now)
+        await files.keep_rows(conn, file, [files.Row(1, ["name"]), files.Row(2, [name])])
+        found = {"headings": ["name"], "heading_row": 1, "width": 1}
+        stage = files.Stage.MATCHING
+        await files.move(conn, file, [file.stage], stage, now=now, rows=2, found=found)
+        chosen = matching.Settings({"name": 0}, first=2)
+        file = await checking.begin(
+            conn, place.id, file.id, files.What.PEOPLE, chosen, by=by, now=now
+        )
+    await checking.check(db, file, by=by, clock=lambda: now)
+    if bring:
+        async with db.write(place.id) as conn:
+            file = await running.begin(conn, place.id, file.id, leave_out=False, by=by, now=now)
+        await running.run(db, file, by=by, clock=lambda: now)
+    return str(file.id)
 
 
 async def _sheet(
@@ -488,6 +580,7 @@ async def _held(db: Database, world: World, alpha: Community, beta: Community) -
         "afterwards": {"left": str(ids["left"])} | shown,
         "actions": {"member's": str(action), "elsewhere": str(foreign)},
     }
+    world.forms["afterwards"] = world.forms["actions"] = {"what": "ALPHA action"}
     world.forms["attendance"] = {"seat": str(door_name), "who": "guest"}
     world.forms["settlement"] = {"seal": plan.seal}
 
@@ -549,6 +642,7 @@ def questions(app: Starlette, world: World, actor: str) -> Iterator[Question]:
 def _paths(pattern: str, world: World, actor: str) -> Iterator[tuple[str, str]]:
     path = (
         pattern.replace("{version:count}", "1")
+        .replace("{number:count}", "1")
         .replace("{file:path}", "timebank.css")
         .replace("{token}", "no-such-token")
         .replace("{name}", "no-such-mail")
@@ -560,12 +654,12 @@ def _paths(pattern: str, world: World, actor: str) -> Iterator[tuple[str, str]]:
         return
     noun = path.split("/")[3]
     path = path.replace("{slug}", "alpha")
-    if "{id}" not in path and "{account_id}" not in path:
+    if not re.search(THING, path):
         yield "-", path
         return
     own = world.members.get(actor, world.members["member"])
     for about, id in world.things[noun].items():
-        asked = re.sub(r"\{(id|account_id)\}", str(own) if id == "self" else id, path)
+        asked = re.sub(THING, str(own) if id == "self" else id, path)
         if "{row}" in asked:
             of = asked.partition("/{row}")[0].rsplit("/", 1)[1]
             for whose, row in world.things[of if of in world.things else "hats"].items():
@@ -624,6 +718,9 @@ def _only_looked(before: dict[str, list[str]], after: dict[str, list[str]], acto
     assert before | {"audit": []} == after | {"audit": []}, f"looking changed something: {actor}"
 
 
+THING = r"\{(id|account_id|month)\}"
+"""What a path can name of a community."""
+
 REFUSED = (401, 403, 404, 405, 413, 422, 429)
 Answers = dict[tuple[str, str], dict[str, int]]
 
@@ -647,7 +744,7 @@ async def answers(
         put_back()
         while steps:
             async with _client(settings) as (app, client):
-                with closing(_Commits(settings)) as commits:
+                with closed(_Commits(settings)) as commits:
                     while steps:
                         question = steps.pop(0)
                         status = await _answer(client, question, actor, world, found)

@@ -54,6 +54,13 @@ PAGES = (
     ("Carla", "lists/"),
     ("Ana", "books"),
     ("Stella", "audit"),
+    ("Carla", "reports?first=2026-05-01&last=2026-05-31"),
+    ("Carla", "reports?first=2026-01-01&last=2026-12-31"),
+    ("Carla", "months/2026-05"),
+    ("Ana", "months/"),
+    ("Ana", "agreement"),
+    ("Carla", "imports/"),
+    ("Stella", "exports/"),
     ("Carla", "paper/"),
     ("Carla", "paper/members"),
     ("Carla", "sheets/new"),
@@ -130,6 +137,7 @@ def _entry(town: Town, number: int, id: UUID, posted: bool) -> dict[str, Any]:
         "recorded_at": at,
         "touched_at": at,
         "posted_at": at if posted else None,
+        "counted_on": START.date() if posted else None,
     }
 
 

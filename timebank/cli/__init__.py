@@ -2,7 +2,7 @@
 
     serving     serve, demo
     community   create-community, invite-steward
-    books       verify, export
+    books       verify, export, import-archive
     data        migrate, backup, restore
     checkup     doctor
 
@@ -15,7 +15,7 @@ import click
 
 from timebank import __version__
 from timebank.cli._common import Commands
-from timebank.cli.books import export, verify
+from timebank.cli.books import export, import_archive, verify
 from timebank.cli.checkup import doctor
 from timebank.cli.community import create_community, invite_steward
 from timebank.cli.data import backup, migrate, restore
@@ -60,6 +60,7 @@ for _command in (
     invite_steward,
     verify,
     export,
+    import_archive,
     backup,
     restore,
     migrate,

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ledger import LedgerError
 from timebank import loop
+from timebank.archive.reading import ArchiveError
 from timebank.backup import BackupError
 from timebank.beside import ComparingFailed
 from timebank.config import Settings
@@ -24,6 +25,7 @@ T = TypeVar("T")
 REFUSALS = (
     TimebankError,
     LedgerError,
+    ArchiveError,
     BackupError,
     ComparingFailed,
     NotADemoError,

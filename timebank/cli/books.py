@@ -1,4 +1,4 @@
-"""verify, export: proving the books, and taking them out."""
+"""verify, export, import-archive: proving the books, taking them out, and bringing them back."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import IO
 
 import click
 
-from timebank import anchors, books, communities
+from timebank import anchors, books, communities, migrate
 from timebank import export as exports
 from timebank.anchors import Anchor, NotAnAnchor
+from timebank.archive import reading, writing
 from timebank.books import Report
 from timebank.cli._common import opened, progress, run, settings_from_environment
 from timebank.communities import Community
@@ -107,15 +108,68 @@ def told(community: Community, report: Report) -> str:
     return f"{community.slug}: NOT SOUND. {counted}; {report.found} findings:\n{findings}"
 
 
+ARCHIVE = "archive"
+
+
+async def write_archive(settings: Settings, slug: str, out: Path) -> None:
+    """Write a community's archive to `out`, readable by its owner only; whole, or not at all."""
+    partial = out.with_name(out.name + ".partial")
+    async with opened(settings) as db:
+        async with db.read(EVERYWHERE) as conn:
+            community = await communities.by_slug(conn, slug)
+        try:
+            partial.touch(mode=0o600)
+            with partial.open("wb") as file:
+                async with db.read(community.id) as conn:
+                    async for piece in writing.pieces(
+                        conn,
+                        community.id,
+                        schema_version=migrate.head(),
+                        now=Moment.now(),
+                    ):
+                        file.write(piece)
+            partial.replace(out)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def import_archive(file: Path) -> None:
+    """Bring the archive FILE into this installation, which has to be empty.
+
+    Run `timebank migrate` before. Everything is brought in and proved in one step: the books are
+    added up and hashed again, and have to end as they did where the archive was written; else
+    nothing is written. People then ask for a link by mail to sign in.
+
+    \b
+    Example:
+      timebank migrate
+      timebank import-archive riverside.zip
+    """
+    settings = settings_from_environment()
+
+    async def bring() -> tuple[Community, Report]:
+        async with opened(settings) as db:
+            community = await reading.bring_in(
+                db, file, schema_version=migrate.head(), progress=progress("Bringing in")
+            )
+            return community, await books.verify(db, community.id, now=Moment.now())
+
+    community, report = run(bring())
+    click.echo(told(community, report))
+    click.echo(f"{community.name} is here. People sign in with a link sent to their address.")
+
+
 @click.command()
 @click.argument("slug")
 @click.option(
     "--format",
     "form",
-    type=click.Choice([str(form) for form in Format]),
+    type=click.Choice([*(str(form) for form in Format), ARCHIVE]),
     required=True,
     help="csv for spreadsheets; hledger or beancount to have the sums checked elsewhere; book to "
-    "have everything checked, hashes included.",
+    "have everything checked, hashes included; archive for the whole community as one file.",
 )
 @click.option(
     "--out",
@@ -123,10 +177,11 @@ def told(community: Community, report: Report) -> str:
     help="The file to write; otherwise it goes to the terminal.",
 )
 def export(slug: str, form: str, out: Path | None) -> None:
-    """Write the whole journal of the community SLUG, in minutes.
+    """Write the whole journal of the community SLUG, in minutes; or, as an archive, everything.
 
     Names of members are in it: treat the file like the book itself. Only the format `book` has
-    no names and no words: give it to whoever wants to prove the books without trusting us.
+    no names and no words: give it to whoever wants to prove the books without trusting us. An
+    archive can be brought into an empty installation with `import-archive`.
 
     \b
     Examples:
@@ -134,8 +189,14 @@ def export(slug: str, form: str, out: Path | None) -> None:
       timebank export riverside --format hledger | hledger -f - balance
       timebank export riverside --format beancount --out r.beancount && bean-check r.beancount
       timebank export riverside --format book | python3 verifier/verify_books.py
+      timebank export riverside --format archive --out riverside.zip
     """
     settings = settings_from_environment()
+    if form == ARCHIVE:
+        if out is None:
+            raise click.UsageError("An archive is no text: say with --out which file to write.")
+        run(write_archive(settings, slug, out))
+        return
 
     async def write_to(file: IO[str]) -> None:
         async with opened(settings) as db:
