@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
@@ -14,6 +15,7 @@ from timebank import agreements, policy, proposals
 from timebank.agreements import Agreement, Approval, Joining, OtherSide, Silence, Terms
 from timebank.errors import AgreementMoved, NotFound
 from timebank.i18n import format_day, format_minutes
+from timebank.moment import Moment
 from timebank.proposals import Stance
 from web import agreement_roles
 from web.attempt import attempt
@@ -62,9 +64,7 @@ async def update(request: Request) -> Response:
     form = Form(await request.form())
     async with read(request) as conn:
         current = await agreements.current(conn, at.community.id)
-    terms = agreement_roles.read(
-        form, terms_in(form, current.terms, _) or current.terms, now(request)
-    )
+    terms = terms_in(form, current.terms, now(request), _)
     reason = form.text("reason", limit=1000, lines=True)
     expected = form.number("version", 1, 2**31) or 0
     if expected != current.version:
@@ -132,9 +132,7 @@ def _edit_page(request: Request, form: Form, current: Agreement, *, status: int 
         status=status,
         form=form,
         current=current,
-        choices=choices(_),
-        roles=agreement_roles.rows(current.terms, _),
-        kinds=agreement_roles.kinds(_),
+        **on_the_form(current.terms, _),
     )
 
 
@@ -327,7 +325,16 @@ class Clauses:
         }
 
 
-def choices(_: Gettext) -> dict[str, list[tuple[str, str]]]:
+def on_the_form(terms: Terms, _: Gettext) -> dict[str, Any]:
+    """What `agreement/edit.html`, and what extends it, asks for beside the fields."""
+    return {
+        "choices": _choices(_),
+        "roles": agreement_roles.rows(terms, _),
+        "kinds": agreement_roles.kinds(_),
+    }
+
+
+def _choices(_: Gettext) -> dict[str, list[tuple[str, str]]]:
     """What each rule can be, in words, for the form."""
     return {
         "joining": [
@@ -390,8 +397,13 @@ def as_adopted(agreement: Agreement) -> dict[str, str]:
     }
 
 
-def terms_in(form: Form, current: Terms, _: Gettext) -> Terms | None:
-    """The terms a steward wrote; None where something in them is not right.
+def terms_in(form: Form, current: Terms, now: Moment, _: Gettext) -> Terms:
+    """The terms and roles somebody wrote; where some are not right, `form` says so."""
+    return agreement_roles.read(form, _terms(form, current, _) or current, now)
+
+
+def _terms(form: Form, current: Terms, _: Gettext) -> Terms | None:
+    """The terms but for the roles; None where something in them is not right.
 
     What the page does not ask for stays as it is.
     Floors are written without a sign ("10:00 below zero"), so that nobody has to type a minus.

@@ -29,7 +29,7 @@ from timebank.members import Member, MemberKind
 from timebank.patches import overlap, patched
 from timebank.proposals import PENDING, Proposal, Stance, State, Step, StepKind, Voice
 from timebank.proposing import NewProposal
-from web.agreement import Change, Clauses, as_adopted, choices, terms_in
+from web.agreement import Change, Clauses, as_adopted, on_the_form, terms_in
 from web.attempt import attempt
 from web.forms import Form
 from web.pages import gettext, here, now, page, path_id, read, see_other
@@ -227,7 +227,7 @@ async def _send(request: Request, work: Work, proposal: Proposal | None, said: s
     async with read(request) as conn:
         current = await agreements.current(conn, at.community.id)
         asked = await _named(conn, form, at.community, _)
-    terms = terms_in(form, current.terms, _) or current.terms
+    terms = terms_in(form, current.terms, now(request), _)
     expected = form.number("version", 1, 2**31) or 0
     open_until = form.day("open_until")
     proposed = NewProposal(
@@ -272,7 +272,7 @@ async def _form_page(
         form=form,
         current=current,
         proposal=proposal,
-        choices=choices(_),
+        **on_the_form(current.terms, _),
         houses=houses,
         ticked=set(form.ids("house")) if form.has("house") else ticked,
         people=[one for one in everyone if one.kind is MemberKind.PERSON],
