@@ -51,7 +51,6 @@ async def show(request: Request) -> Response:
     community, me = at.community.id, at.me
     coordinates = policy.may_coordinate(me)
     async with read(request) as conn:
-        given, received, balance = await statements.totals(conn, community, me.account_id)
         for_me = await entries.waiting_for(conn, community, me.id, WAITING)
         of_mine = await entries.waiting_of(conn, community, me.id, WAITING)
         latest = await statements.page(conn, community, me.account_id, by=me.id, limit=LATEST)
@@ -69,9 +68,9 @@ async def show(request: Request) -> Response:
         "home/show.html",
         greeting=_greeting(now(request).at, at.community.timezone, gettext(request)),
         name=_first_name(me.name),
-        given=given,
-        received=received,
-        balance=balance,
+        given=latest.given,
+        received=latest.received,
+        balance=latest.balance,
         for_me=for_me,
         of_mine=of_mine,
         latest=latest.lines,

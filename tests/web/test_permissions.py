@@ -475,6 +475,7 @@ async def _people_things(
     mine, others, elsewhere, _ = made["listings"]
     checks = await own_lists.items(conn, alpha.id, Which.CHECKS)
     world.forms["care"] = {"answer": "stays"}
+    world.forms["gatherings"] = {"format": ""}
     world.form = {
         "check": str(checks[0].id),
         "organisation": ours,
