@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import ScalarSelect, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from timebank.errors import NotFound, ReadOnlyMember
@@ -95,15 +95,18 @@ async def active(conn: AsyncConnection, community: UUID, by: UUID) -> Actor:
 
 async def coordinators(conn: AsyncConnection, community: UUID) -> int:
     """How many active members may coordinate."""
+    return await conn.scalar(select(number_of_coordinators(community))) or 0
+
+
+def number_of_coordinators(community: UUID) -> ScalarSelect[int]:
+    """`coordinators` as a part of another query."""
     return (
-        await conn.scalar(
-            select(func.count())
-            .select_from(members)
-            .where(
-                members.c.community_id == community,
-                members.c.status == Status.ACTIVE.value,
-                members.c.role.in_((Role.COORDINATOR.value, Role.STEWARD.value)),
-            )
+        select(func.count())
+        .select_from(members)
+        .where(
+            members.c.community_id == community,
+            members.c.status == Status.ACTIVE.value,
+            members.c.role.in_((Role.COORDINATOR.value, Role.STEWARD.value)),
         )
-        or 0
+        .scalar_subquery()
     )
