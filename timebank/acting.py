@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from timebank.errors import NotFound, ReadOnlyMember
@@ -101,9 +101,13 @@ async def all_coordinators(conn: AsyncConnection, community: UUID) -> list[Actor
 
 async def coordinators(conn: AsyncConnection, community: UUID) -> int:
     """How many active members may coordinate."""
+    return await conn.scalar(select(number_of_coordinators(community))) or 0
+
+
+def number_of_coordinators(community: UUID) -> ScalarSelect[int]:
+    """`coordinators` as a part of another query."""
     return (
-        await conn.scalar(select(func.count()).select_from(members).where(*_coordinate(community)))
-        or 0
+        select(func.count()).select_from(members).where(*_coordinate(community)).scalar_subquery()
     )
 
 

@@ -306,10 +306,23 @@ async def of_many(
     return found
 
 
-async def several(conn: AsyncConnection, community: UUID, ids: Iterable[UUID]) -> list[Hat]:
-    """The hats with these ids, oldest first."""
-    query = _hats(community).where(affiliations.c.id.in_(set(ids)))
-    return [_hat(row) for row in await conn.execute(query)]
+async def several(
+    conn: AsyncConnection, community: UUID, ids: Iterable[UUID]
+) -> list[tuple[Hat, str, str]]:
+    """The hats with these ids, oldest first; with the names of who wears each and who said so."""
+    wearer, sayer = members.members.alias("wearer"), members.members.alias("sayer")
+    here = affiliations.c.community_id
+    query = (
+        _hats(community)
+        .add_columns(wearer.c.name.label("wearer"), sayer.c.name.label("sayer"))
+        .join(
+            wearer,
+            and_(wearer.c.community_id == here, wearer.c.id == affiliations.c.member_id),
+        )
+        .join(sayer, and_(sayer.c.community_id == here, sayer.c.id == affiliations.c.added_by))
+        .where(affiliations.c.id.in_(set(ids)))
+    )
+    return [(_hat(row), row.wearer, row.sayer) for row in await conn.execute(query)]
 
 
 def _hats(community: UUID) -> Select[Any]:

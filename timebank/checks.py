@@ -36,7 +36,7 @@ from timebank import audit, caring, communities, members
 from timebank.agreements import Terms
 from timebank.errors import BadInput, NotFound
 from timebank.later import beginning
-from timebank.members import Status
+from timebank.members import Member, Status
 from timebank.moment import Moment
 
 kinds = Table(
@@ -159,41 +159,57 @@ async def note(
 
 async def of(conn: AsyncConnection, community: UUID, member: UUID) -> list[Check]:
     """Every look at this member's checks, the newest first."""
-    return (await of_many(conn, community, [member])).get(member, [])
+    found = await of_many(conn, community, [member])
+    return found[0][1] if found else []
 
 
 async def of_many(
     conn: AsyncConnection, community: UUID, ids: Iterable[UUID]
-) -> dict[UUID, list[Check]]:
-    """Every look at the checks of these members, by member, the newest first."""
-    table = members.members
+) -> list[tuple[Member, list[Check]]]:
+    """These members, each with every look at their checks, the newest first; not who has none."""
+    table, noter = members.members, members.members.alias("noter")
     rows = await conn.execute(
-        select(checks, kinds.c.name.label("kind"), table.c.name.label("noted_by_name"))
+        select(
+            *(table.c[name] for name in members.COLUMNS),
+            checks.c.id.label("check_id"),
+            checks.c.kind_id,
+            kinds.c.name.label("check_kind"),
+            checks.c.status.label("standing"),
+            checks.c.checked_on,
+            checks.c.again_on,
+            noter.c.name.label("noted_by"),
+            checks.c.noted_at,
+        )
+        .select_from(checks)
         .join(
             kinds,
             and_(kinds.c.community_id == checks.c.community_id, kinds.c.id == checks.c.kind_id),
         )
         .join(
             table,
-            and_(table.c.community_id == checks.c.community_id, table.c.id == checks.c.noted_by),
+            and_(table.c.community_id == checks.c.community_id, table.c.id == checks.c.member_id),
+        )
+        .join(
+            noter,
+            and_(noter.c.community_id == checks.c.community_id, noter.c.id == checks.c.noted_by),
         )
         .where(checks.c.community_id == community, checks.c.member_id.in_(set(ids)))
         .order_by(checks.c.noted_at.desc(), checks.c.id.desc())
     )
-    found: dict[UUID, list[Check]] = {}
+    found: dict[Member, list[Check]] = {}
     for row in rows:
         check = Check(
-            row.id,
+            row.check_id,
             row.kind_id,
-            row.kind,
-            Standing(row.status),
+            row.check_kind,
+            Standing(row.standing),
             row.checked_on,
             row.again_on,
-            row.noted_by_name,
+            row.noted_by,
             row.noted_at,
         )
-        found.setdefault(row.member_id, []).append(check)
-    return found
+        found.setdefault(members.as_member(row), []).append(check)
+    return list(found.items())
 
 
 def latest(found: list[Check]) -> list[Check]:

@@ -5,7 +5,6 @@ Who is asked, and what happens without an answer, is in `timebank.retention`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -101,27 +100,20 @@ class Stay:
 
 async def open_question(conn: AsyncConnection, community: UUID, member: UUID) -> Stay | None:
     """The question that waits for this member's answer, if there is one."""
-    return (await open_questions(conn, community, [member])).get(member)
-
-
-async def open_questions(
-    conn: AsyncConnection, community: UUID, ids: Iterable[UUID]
-) -> dict[UUID, Stay]:
-    """The questions that wait for an answer of these members, by member."""
     by = members.members.alias("asker")
     query = (
         select(stays, by.c.name.label("asker"))
         .outerjoin(by, and_(by.c.community_id == stays.c.community_id, by.c.id == stays.c.asked_by))
         .where(
             stays.c.community_id == community,
-            stays.c.member_id.in_(set(ids)),
+            stays.c.member_id == member,
             stays.c.answered_at.is_(None),
         )
     )
-    return {
-        row.member_id: Stay(row.id, row.member_id, row.found_at, row.asked_at, row.asker)
-        for row in await conn.execute(query)
-    }
+    row = (await conn.execute(query)).first()
+    if row is None:
+        return None
+    return Stay(row.id, row.member_id, row.found_at, row.asked_at, row.asker)
 
 
 def waits_to_ask(community: UUID, *, terms: Terms, now: Moment) -> Select[Any]:

@@ -114,19 +114,20 @@ class Newcomer:
 
 async def of(conn: AsyncConnection, community: UUID, member: UUID) -> list[Tick]:
     """The list for one member: the steps that ask about them, and those ticked before."""
-    return (await of_many(conn, community, [member])).get(member, [])
+    found = await of_many(conn, community, [member])
+    return found[0][1] if found else []
 
 
 async def of_many(
     conn: AsyncConnection, community: UUID, ids: Iterable[UUID]
-) -> dict[UUID, list[Tick]]:
-    """The lists of these members, by member."""
+) -> list[tuple[Member, list[Tick]]]:
+    """These members, each with their list; not who has none."""
     table, by = members.members, members.members.alias("by")
     rows = await conn.execute(
         select(
-            table.c.id.label("member_id"),
-            steps.c.id,
-            steps.c.name,
+            *(table.c[name] for name in members.COLUMNS),
+            steps.c.id.label("step_id"),
+            steps.c.name.label("step"),
             ticks.c.ticked_at,
             by.c.name.label("ticked_by"),
         )
@@ -141,11 +142,11 @@ async def of_many(
         )
         .order_by(steps.c.position, steps.c.name)
     )
-    found: dict[UUID, list[Tick]] = {}
+    found: dict[Member, list[Tick]] = {}
     for row in rows:
-        tick = Tick(row.id, row.name, row.ticked_by, row.ticked_at)
-        found.setdefault(row.member_id, []).append(tick)
-    return found
+        tick = Tick(row.step_id, row.step, row.ticked_by, row.ticked_at)
+        found.setdefault(members.as_member(row), []).append(tick)
+    return list(found.items())
 
 
 async def tick(

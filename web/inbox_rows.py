@@ -18,10 +18,10 @@ from timebank import i18n
 from timebank.entry import StepKind
 from timebank.errors import OwnGain, ReasonMissing
 from timebank.inbox import Row, Touch, Why
-from timebank.inbox.of_care import DueChecks, MayNotStay, Newcomer, Unconfirmed
+from timebank.inbox.of_care import DueChecks, Newcomer, Unconfirmed
 from timebank.inbox.of_entries import WaitingEntry
 from timebank.inbox.of_listings import Unanswered
-from timebank.inbox.of_members import Applicant, GoneQuiet, WorthACall
+from timebank.inbox.of_members import Applicant, Person
 from timebank.limits import Beyond
 from timebank.members import Member
 from timebank.odd import Oddity, Reason
@@ -238,8 +238,9 @@ def _applicant(row: Row, telling: Telling) -> Line:
 
 
 def _call(row: Row, telling: Telling) -> Line:
-    one = row.thing
-    assert isinstance(one, WorthACall)
+    assert isinstance(row.thing, Person)
+    one = row.thing.call
+    assert one is not None, "they are past a limit"
     _ = telling.gettext
     facts = {
         "name": one.member.name,
@@ -269,8 +270,9 @@ def _call(row: Row, telling: Telling) -> Line:
 
 
 def _quiet(row: Row, telling: Telling) -> Line:
-    one = row.thing
-    assert isinstance(one, GoneQuiet)
+    assert isinstance(row.thing, Person)
+    one = row.thing.quiet
+    assert one is not None, "they were active once"
     _ = telling.gettext
     return Line(
         title=_("Nothing from %(name)s for a while") % {"name": one.member.name},
@@ -375,17 +377,17 @@ def _belonging(row: Row, telling: Telling) -> Line:
     one = row.thing
     assert isinstance(one, Unconfirmed)
     hat, _ = one.hat, telling.gettext
-    names = {"name": one.member.name, "where": hat.organisation, "role": hat.role}
+    names = {"name": one.name, "where": hat.organisation, "role": hat.role}
     where = _("%(role)s, %(where)s") if hat.role else "%(where)s"
     written = (
         _("%(name)s wrote this down %(ago)s")
         if one.said_by
         else _("they wrote this down themselves %(ago)s")
     )
-    said = {"name": one.said_by.name if one.said_by else "", "ago": telling.ago(row.since)}
+    said = {"name": one.said_by or "", "ago": telling.ago(row.since)}
     about = Line(
         title=_("Does %(name)s belong to %(where)s?") % names,
-        path=path_of(telling.request, "affiliations:show", id=one.member.id),
+        path=path_of(telling.request, "affiliations:show", id=hat.member_id),
         facts=(where % names, written % said),
         why=(_("Nobody who keeps the organisation’s account has confirmed it."),),
         tag=_("to confirm"),
@@ -394,8 +396,9 @@ def _belonging(row: Row, telling: Telling) -> Line:
 
 
 def _ask(row: Row, telling: Telling) -> Line:
-    one = row.thing
-    assert isinstance(one, MayNotStay)
+    assert isinstance(row.thing, Person)
+    one = row.thing.stay
+    assert one is not None, "somebody asks whether they stay"
     _ = telling.gettext
     about = Line(
         title=_("Ask %(name)s whether to stay") % {"name": one.member.name},
@@ -411,8 +414,9 @@ def _ask(row: Row, telling: Telling) -> Line:
 
 
 def _forget(row: Row, telling: Telling) -> Line:
-    one = row.thing
-    assert isinstance(one, MayNotStay)
+    assert isinstance(row.thing, Person)
+    one = row.thing.stay
+    assert one is not None, "somebody asks whether they stay"
     _ = telling.gettext
     asked, until = one.question.asked_at, one.forgotten_at
     assert asked is not None, "nobody is forgotten who was not asked"

@@ -76,7 +76,6 @@ async def index(request: Request) -> Response:
         sectors=[(str(one.id), one.name) for one in known],
         areas=areas,
         filtered=bool(sector or area or search),
-        asked={name: form.raw(name) for name in ("q", "sector", "area") if form.raw(name)},
         coordinates=policy.may_coordinate(at.me),
         form=form,
     )

@@ -14,14 +14,13 @@ import pytest
 
 from ledger import Minutes
 from tests.timebank.factories import a_member, at
-from tests.timebank.inbox_rows import entry_of
+from tests.timebank.inbox_rows import entry_of, person_of
 from tests.timebank.scenes import MillRoad, counted, helped, mill_road
 from timebank import entry_steps, inbox
 from timebank.agreements import Approval, OtherSide
 from timebank.db import Database
 from timebank.errors import BadInput, Forbidden, NotConfirmed, NotFound, OwnGain, ReasonMissing
 from timebank.inbox import Inbox, Thing, Why, aside, in_hand
-from timebank.inbox.of_members import GoneQuiet, WorthACall
 from timebank.limits import Beyond
 from timebank.members import Member, Status
 from timebank.moment import Moment
@@ -192,11 +191,11 @@ async def test_whoever_is_past_a_limit_is_worth_a_call_and_another_one_if_it_goe
     await place.agree(soft_floor=Minutes(-60), soft_ceiling=Minutes(60))
     await place.approve(await place.record(helped(place.ana, place.bert, 75), place.ana))
     found = await look(place, now=at(hours=2))
-    calls = {row.id: row.thing for row in found.rows}
+    calls = {row.id: row for row in found.rows}
     assert found.counts == {Why.CALL: 2}
-    bert, ana = calls[place.bert.id], calls[place.ana.id]
-    assert isinstance(bert, WorthACall)
-    assert isinstance(ana, WorthACall)
+    bert, ana = person_of(calls[place.bert.id]).call, person_of(calls[place.ana.id]).call
+    assert bert is not None
+    assert ana is not None
     assert (bert.beyond, bert.balance, bert.limit) == (Beyond.BELOW, Minutes(-75), Minutes(-60))
     assert {row.aside for row in found.rows} == {None}
     assert (ana.beyond, ana.limit) == (Beyond.ABOVE, Minutes(60))
@@ -222,13 +221,12 @@ async def test_who_was_active_and_then_was_not_is_asked_after_for_a_while(place:
 
     async def quiet(now: Moment) -> list[Any]:
         found = await look(place, why=Why.QUIET, now=now)
-        return [(row.id, row.thing) for row in found.rows]
+        return [(row.id, person_of(row).quiet) for row in found.rows]
 
     assert await quiet(at(days=89)) == []
     found = dict(await quiet(at(days=90)))
     assert set(found) == {place.ana.id, place.bert.id}
     gone = found[place.ana.id]
-    assert isinstance(gone, GoneQuiet)
     assert gone.latest.date() == at().at.date()
     await put_aside(place, Thing(Why.QUIET, place.ana.id), at(days=91), "In Spain.", days=20)
     assert [id for id, _ in await quiet(at(days=100))] == [place.bert.id]

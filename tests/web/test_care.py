@@ -146,6 +146,7 @@ async def retention(town: Town, name: str, *, asked: bool = False) -> None:
                 member_id=town.id(name),
                 found_at=START - timedelta(days=50),
                 asked_at=START - timedelta(days=50) if asked else None,
+                asked_by=town.id("Carla") if asked else None,
             )
         )
 

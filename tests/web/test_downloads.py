@@ -28,6 +28,8 @@ LISTS = {
     "statement:of_account": ("Carla", "statement/{bert}"),
     "commons:show": ("Ana", "commons"),
     "members:index": ("Ana", "members/"),
+    "organisations:index": ("Ana", "organisations/"),
+    "listings:index": ("Ana", "listings/"),
     "invitations:index": ("Ana", "invitations/"),
     "audit:show": ("Stella", "audit"),
     "inbox:index": ("Carla", "inbox"),
@@ -40,6 +42,9 @@ LISTS = {
 NO_LISTS = {
     "mail:index": "the demo's own mail, of no community",
     "paper:index": "where one begins; there is no list on it",
+    "lists:index": "where one begins; there is no list on it",
+    "care:index": "who is to be looked after is a table in the inbox",
+    "applications:index": "who asked to join is a table in the inbox",
 }
 """Pages that are called a list and have no table, and why."""
 
@@ -66,6 +71,8 @@ async def busy(town: Town) -> None:
     await town.record("Jorge", "Ana", 60, note="Waits")
     await town.approve(await town.record("Ana", "the commons", 30, note="Tea for all"))
     await town.post("Ana", "invitations/", {"name": "Gus", "email": ""})
+    lift = {"which": "request", "title": "A lift"}
+    assert (await town.post("Ana", "listings/", lift)).status_code == 303
     await post(town, HEAD | rows_of_a_sheet(("4/5", "Jorge", "Bert", "1h", "From a slip")))
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     tuple_,
     union_all,
 )
@@ -164,8 +165,17 @@ async def at_desk(conn: AsyncConnection, community: UUID, *, by: UUID, now: Mome
     if not policy.may_coordinate(actor.member):
         raise Forbidden("inbox")
     terms = (await agreements.current(conn, community)).terms
-    sole = await acting.coordinators(conn, community) == 1
-    return Desk(actor, terms, sole, await keeping_apart.from_whom(conn, community, by), now)
+    coordinators = select(acting.number_of_coordinators(community).label("number")).subquery()
+    apart = keeping_apart.others_of(community, by).subquery()
+    rows = (
+        await conn.execute(
+            select(coordinators.c.number, apart.c.id).select_from(
+                coordinators.outerjoin(apart, true())
+            )
+        )
+    ).all()
+    others = frozenset(row.id for row in rows if row.id is not None)
+    return Desk(actor, terms, rows[0].number == 1, others, now)
 
 
 def _waits(community: UUID, terms: Terms, now: Moment, sources: Sequence[Source]) -> CTE:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -21,9 +21,8 @@ from timebank.agreements import Terms
 from timebank.checks import Check
 from timebank.inbox import aside
 from timebank.inbox.source import Desk, Touch, Why
-from timebank.members import Member, get_many, members
+from timebank.members import Member, members
 from timebank.moment import Moment
-from timebank.stays import ANSWER_WITHIN, Stay
 from timebank.text import fold, like
 
 
@@ -47,27 +46,12 @@ class DueChecks:
 
 
 @dataclass(frozen=True, slots=True)
-class MayNotStay:
-    """Somebody who is asked whether they stay, or is to be."""
-
-    member: Member
-    cares: bool
-    question: Stay
-
-    @property
-    def forgotten_at(self) -> datetime | None:
-        """When (UTC) they are forgotten without an answer; None while nobody has asked them."""
-        asked = self.question.asked_at
-        return None if asked is None else asked + ANSWER_WITHIN
-
-
-@dataclass(frozen=True, slots=True)
 class Unconfirmed:
     """Where somebody says they belong; `said_by` is who wrote it down, if it was somebody else."""
 
-    member: Member
+    name: str
     hat: Hat
-    said_by: Member | None
+    said_by: str | None
 
 
 # ── What waits ───────────────────────────────────────────────────────────────────────────────────
@@ -123,44 +107,29 @@ def finds_belonging(community: UUID, word: str, id: ColumnElement[UUID]) -> Colu
 async def read_newcomers(
     conn: AsyncConnection, community: UUID, ids: Sequence[UUID], desk: Desk
 ) -> Mapping[UUID, Newcomer]:
-    """What is done with them and what is not: two queries."""
-    lists = await welcoming.of_many(conn, community, ids)
+    """What is done with them and what is not: one query."""
     found = {}
-    for id, member in (await get_many(conn, community, ids)).items():
-        ticks = lists.get(id, [])
+    for member, ticks in await welcoming.of_many(conn, community, ids):
         done = [
             Touch(one.ticked_by or "", one.ticked_at) for one in ticks if one.ticked_at is not None
         ]
         missing = tuple(one.name for one in ticks if not one.done)
         last = max(done, key=lambda touch: touch.at, default=None)
-        found[id] = Newcomer(member, desk.cares_for(member), missing, last)
+        found[member.id] = Newcomer(member, desk.cares_for(member), missing, last)
     return found
 
 
 async def read_checks(
     conn: AsyncConnection, community: UUID, ids: Sequence[UUID], desk: Desk
 ) -> Mapping[UUID, DueChecks]:
-    """What is to be looked at again: two queries."""
+    """What is to be looked at again: one query."""
     today = desk.now.at.date()
-    every = await checks.of_many(conn, community, ids)
     found = {}
-    for id, member in (await get_many(conn, community, ids)).items():
-        due = [one for one in checks.latest(every.get(id, [])) if _is_due(one, today)]
+    for member, looks in await checks.of_many(conn, community, ids):
+        due = [one for one in checks.latest(looks) if _is_due(one, today)]
         cares = desk.cares_for(member)
-        found[id] = DueChecks(member, cares, tuple(sorted(due, key=_again)) if cares else ())
+        found[member.id] = DueChecks(member, cares, tuple(sorted(due, key=_again)) if cares else ())
     return found
-
-
-async def read_stays(
-    conn: AsyncConnection, community: UUID, ids: Sequence[UUID], desk: Desk
-) -> Mapping[UUID, MayNotStay]:
-    """How it stands with them: two queries."""
-    questions = await stays.open_questions(conn, community, ids)
-    people = await get_many(conn, community, questions)
-    return {
-        id: MayNotStay(member, desk.cares_for(member), questions[id])
-        for id, member in people.items()
-    }
 
 
 async def read_belongings(
@@ -169,17 +138,10 @@ async def read_belongings(
     ids: Sequence[UUID],
     desk: Desk,  # noqa: ARG001 — sources are asked alike
 ) -> Mapping[UUID, Unconfirmed]:
-    """Who says so, and where: two queries."""
-    hats = await affiliations.several(conn, community, ids)
-    named = {hat.member_id for hat in hats} | {hat.added_by for hat in hats if hat.added_by}
-    people = await get_many(conn, community, named)
+    """Who says so, and where: one query."""
     return {
-        hat.id: Unconfirmed(
-            people[hat.member_id],
-            hat,
-            None if hat.added_by in (None, hat.member_id) else people.get(hat.added_by),
-        )
-        for hat in hats
+        hat.id: Unconfirmed(name, hat, None if hat.added_by == hat.member_id else said_by)
+        for hat, name, said_by in await affiliations.several(conn, community, ids)
     }
 
 

@@ -1,4 +1,4 @@
-"""Members in the inbox: who asked to join, who is worth a call, and who has gone quiet."""
+"""Members in the inbox: who asked to join, is worth a call, has gone quiet, or may not stay."""
 
 # Sources are asked alike, and not each of them needs all it is told.
 # ruff: noqa: ARG001
@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Minutes
 from ledger.sql import tables
-from timebank import applicants
+from timebank import applicants, stays
 from timebank.agreements import Terms
 from timebank.inbox import aside
 from timebank.inbox.source import Desk, Why
@@ -24,6 +24,7 @@ from timebank.later import later
 from timebank.limits import Beyond, past_limits
 from timebank.members import Member, MemberKind, Status, as_member, members, tallies
 from timebank.moment import Moment
+from timebank.stays import ANSWER_WITHIN, Stay
 from timebank.text import fold, like
 
 QUIET_AFTER = timedelta(days=90)
@@ -59,6 +60,30 @@ class GoneQuiet:
 
     member: Member
     latest: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MayNotStay:
+    """Somebody who is asked whether they stay, or is to be."""
+
+    member: Member
+    cares: bool
+    question: Stay
+
+    @property
+    def forgotten_at(self) -> datetime | None:
+        """When (UTC) they are forgotten without an answer; None while nobody has asked them."""
+        asked = self.question.asked_at
+        return None if asked is None else asked + ANSWER_WITHIN
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A member as several kinds of things show them: each takes what concerns it."""
+
+    call: WorthACall | None
+    quiet: GoneQuiet | None
+    stay: MayNotStay | None
 
 
 # ── What waits ───────────────────────────────────────────────────────────────────────────────────
@@ -151,45 +176,59 @@ async def read_applicants(
     }
 
 
-async def read_calls(
+async def read_people(
     conn: AsyncConnection, community: UUID, ids: Sequence[UUID], desk: Desk
-) -> Mapping[UUID, WorthACall]:
-    """Where they stand: one query."""
-    account, past, terms = tables.account, past_limits, desk.terms
-    rows = await conn.execute(
-        select(members, account.c.balance, past.c.beyond, past.c.since)
-        .join(
-            past, and_(past.c.community_id == members.c.community_id, _is_member(past.c.account_id))
-        )
-        .join(
-            account,
-            and_(account.c.community_id == members.c.community_id, account.c.id == members.c.id),
-        )
-        .where(members.c.community_id == community, members.c.id.in_(ids))
-    )
-    found = {}
-    for row in rows:
-        where = Beyond(row.beyond)
-        limit = terms.soft_floor if where is Beyond.BELOW else terms.soft_ceiling
-        found[row.id] = WorthACall(
-            as_member(row), where, row.balance, limit or terms.soft_floor, row.since
-        )
-    return found
+) -> Mapping[UUID, Person]:
+    """How it stands with these members, whatever the reason they are here: one query."""
+    return {
+        row.id: _person(row, desk) for row in await conn.execute(_how_it_stands(community, ids))
+    }
 
 
-async def read_quiet(
-    conn: AsyncConnection, community: UUID, ids: Sequence[UUID], desk: Desk
-) -> Mapping[UUID, GoneQuiet]:
-    """When they were last heard of: one query."""
-    rows = await conn.execute(
-        select(members, tallies.c.latest_at)
-        .join(
-            tallies,
-            and_(
-                tallies.c.community_id == members.c.community_id,
-                tallies.c.account_id == members.c.id,
-            ),
+def _how_it_stands(community: UUID, ids: Sequence[UUID]) -> Select[Any]:
+    account, past, asker = tables.account, past_limits, members.alias("asker")
+    stay = stays.stays
+    found = members.outerjoin(account, _theirs(account, account.c.id))
+    for table, id in (
+        (past, past.c.account_id),
+        (tallies, tallies.c.account_id),
+        (stay, stay.c.member_id),
+    ):
+        open_ = stay.c.answered_at.is_(None) if table is stay else true()
+        found = found.outerjoin(table, and_(_theirs(table, id), open_))
+    found = found.outerjoin(
+        asker,
+        and_(asker.c.community_id == stay.c.community_id, asker.c.id == stay.c.asked_by),
+    )
+    return (
+        select(
+            members,
+            account.c.balance,
+            past.c.beyond,
+            past.c.since,
+            tallies.c.latest_at,
+            stay.c.id.label("stay_id"),
+            stay.c.found_at,
+            stay.c.asked_at,
+            asker.c.name.label("asker"),
         )
+        .select_from(found)
         .where(members.c.community_id == community, members.c.id.in_(ids))
     )
-    return {row.id: GoneQuiet(as_member(row), row.latest_at) for row in rows}
+
+
+def _theirs(table: Any, id: Any) -> ColumnElement[bool]:
+    return and_(table.c.community_id == members.c.community_id, id == members.c.id)
+
+
+def _person(row: Any, desk: Desk) -> Person:
+    member, terms = as_member(row), desk.terms
+    call = stay = None
+    if row.beyond is not None:
+        beyond = Beyond(row.beyond)
+        limit = terms.soft_floor if beyond is Beyond.BELOW else terms.soft_ceiling
+        call = WorthACall(member, beyond, row.balance, limit or terms.soft_floor, row.since)
+    if row.stay_id is not None:
+        question = Stay(row.stay_id, row.id, row.found_at, row.asked_at, row.asker)
+        stay = MayNotStay(member, desk.cares_for(member), question)
+    return Person(call, None if row.latest_at is None else GoneQuiet(member, row.latest_at), stay)
