@@ -259,10 +259,14 @@ def _asks_about(table: Any) -> ColumnElement[bool]:
 
 def _open_for(table: Any) -> ColumnElement[bool]:
     """Whether a step asks about somebody and is not ticked."""
-    ticked = exists().where(
-        ticks.c.community_id == steps.c.community_id,
-        ticks.c.member_id == table.c.id,
-        ticks.c.step_id == steps.c.id,
+    ticked = exists(
+        select(ticks.c.step_id)
+        .where(
+            ticks.c.community_id == steps.c.community_id,
+            ticks.c.member_id == table.c.id,
+            ticks.c.step_id == steps.c.id,
+        )
+        .correlate_except(ticks)  # by itself it would ask whether anybody's is ticked
     )
     return and_(_asks_about(table), ~ticked)
 

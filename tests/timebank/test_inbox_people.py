@@ -1,7 +1,8 @@
 """What people wait for, in the inbox: an answer, a welcome, a second look, a word that they stay.
 
 Seen to turn red: a request that is put aside and stays; a coordinator who reads what is kept about
-themselves; a word about a request that outlives who asked for it; a check as old as its last look.
+themselves; a word about a request that outlives who asked for it; a check as old as its last look;
+a newcomer who is done with because somebody else is.
 """
 
 from __future__ import annotations
@@ -141,6 +142,10 @@ async def test_a_newcomer_is_here_with_what_is_still_to_be_done(road: MillRoad) 
     assert row.thing.last is not None
     assert (row.thing.last.name, row.thing.last.at) == ("Dora Winter", at(days=2).at)
     assert row.thing.cares
+    await _do(road, welcoming.tick_all, [road.ana.id], by=road.carla, now=at(days=15))
+    others = await _look(road, Why.NEWCOMER, at(days=15))
+    assert noor.id in others  # what is done with Ana is not done with Noor
+    assert road.ana.id not in others
     await _aside(road, Why.NEWCOMER, noor.id, at(days=15))
     assert noor.id not in await _look(road, Why.NEWCOMER, at(days=16))
     await _do(road, welcoming.tick_all, [noor.id], by=road.carla, now=at(days=16))
