@@ -274,7 +274,7 @@ async def _read(
     ids = [row.id for row in rows]
     if not ids:
         return []
-    free = await _free(conn, community, ids)
+    free = await free_roles(conn, community, ids)
     roles = await _own_roles(conn, community, ids, reader)
     coming_to = {} if brief else await _coming(conn, community, ids)
     hosted = {} if brief else await _hosted(conn, community, ids)
@@ -360,9 +360,10 @@ async def _coming(conn: AsyncConnection, community: UUID, ids: Collection[UUID])
     return {row.gathering_id: row.number for row in await conn.execute(query)}
 
 
-async def _free(
+async def free_roles(
     conn: AsyncConnection, community: UUID, ids: Collection[UUID]
 ) -> dict[UUID, list[FreeRole]]:
+    """The roles for which somebody is still missing, by gathering; one query."""
     role = gathering_roles
     carried = (
         select(func.count())

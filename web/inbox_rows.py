@@ -20,11 +20,15 @@ from timebank.errors import OwnGain, ReasonMissing
 from timebank.inbox import Row, Touch, Why
 from timebank.inbox.of_care import DueChecks, Newcomer, Unconfirmed
 from timebank.inbox.of_entries import WaitingEntry
+from timebank.inbox.of_gatherings import Held
 from timebank.inbox.of_listings import Unanswered
 from timebank.inbox.of_members import Applicant, Person
 from timebank.limits import Beyond
 from timebank.members import Member
+from timebank.months import Standing
 from timebank.odd import Oddity, Reason
+from timebank.proposals import Proposal
+from timebank.roles import label
 from web.messages import sentence
 from web.pages import here, language, now, path_of, words
 from web.stories import Gettext, Teller, kind_label
@@ -450,6 +454,89 @@ def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST_NOTE else text[: LONGEST_NOTE - 1].rstrip() + "…"
 
 
+# ── Gatherings ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _gathering(row: Row, telling: Telling) -> Line:
+    one = row.thing
+    assert isinstance(one, Held)
+    found, _ = one.gathering, telling.gettext
+    facts = {
+        "title": found.title,
+        "roles": ", ".join(label(role.key, role.name, _) for role in one.free),
+    }
+    title, page, tag = {
+        Why.LACKING: (_("Somebody is missing: %(title)s"), "gatherings:show", _("soon")),
+        Why.DOOR: (_("Who was at the door? %(title)s"), "attendance:show", _("names")),
+        Why.LIST: (_("Who came? %(title)s"), "attendance:show", _("list open")),
+        Why.SENDING: (_("The hours of %(title)s"), "settlement:show", _("to send")),
+    }[row.why]
+    why = {
+        Why.LACKING: _("Nobody yet for: %(roles)s") if one.free else _("Nobody has said yes yet."),
+        Why.DOOR: telling.teller.words.ngettext(
+            "One name was written at the door. Is it somebody we know?",
+            "%(n)d names were written at the door. Are they people we know?",
+            found.unsure,
+        )
+        % {"n": found.unsure},
+        Why.LIST: _("It is over, and the list of who came is still open."),
+        Why.SENDING: _("The list is closed, and nobody has sent the hours to approval."),
+    }[row.why]
+    about = Line(
+        title=title % facts,
+        path=path_of(telling.request, page, id=found.id),
+        facts=(telling.day(found.starts_at),),
+        why=(why % facts,),
+        tag=tag,
+        tone="tea",
+    )
+    return _kept(about, row, telling)
+
+
+# ── Months and the agreement ─────────────────────────────────────────────────────────────────────
+
+
+def _month(row: Row, telling: Telling) -> Line:
+    standing, _ = row.thing, telling.gettext
+    assert isinstance(standing, Standing)
+    facts = {"month": i18n.format_month(standing.month.first, language(telling.request))}
+    if standing.is_open:
+        title = _("%(month)s can be closed")
+        why = _("Its closing day has come. The page says what still waits.")
+    else:
+        title = _("Open %(month)s again?")
+        why = _("A steward asked for it. It needs the word of another one.")
+    return Line(
+        title=title % facts,
+        path=path_of(telling.request, "months:show", month=standing.month),
+        why=(why,),
+        tag=_("month"),
+    )
+
+
+def _proposal(row: Row, telling: Telling) -> Line:
+    one, _ = row.thing, telling.gettext
+    assert isinstance(one, Proposal)
+    name = one.on_behalf_of_name or one.proposed_by_name
+    return Line(
+        title=_("A change of our agreement, proposed by %(name)s") % {"name": name},
+        path=path_of(telling.request, "proposals:show", id=one.id),
+        why=(_("All who were asked agree or stand aside. A steward decides now."),),
+        said=_shortened(one.reason),
+        tag=_("agreement"),
+    )
+
+
+def _review(_row: Row, telling: Telling) -> Line:
+    _ = telling.gettext
+    return Line(
+        title=_("Does our agreement still fit?"),
+        path=path_of(telling.request, "agreement:show"),
+        why=(_("The day came on which we said we would look at it again."),),
+        tag=_("agreement"),
+    )
+
+
 _TELLERS: Mapping[Why, Callable[[Row, Telling], Line]] = {
     Why.APPROVAL: _entry,
     Why.ODD: _entry,
@@ -464,4 +551,11 @@ _TELLERS: Mapping[Why, Callable[[Row, Telling], Line]] = {
     Why.BELONGING: _belonging,
     Why.ASK: _ask,
     Why.FORGET: _forget,
+    Why.LACKING: _gathering,
+    Why.DOOR: _gathering,
+    Why.LIST: _gathering,
+    Why.SENDING: _gathering,
+    Why.MONTH: _month,
+    Why.PROPOSAL: _proposal,
+    Why.REVIEW: _review,
 }

@@ -35,6 +35,13 @@ class Why(StrEnum):
     BELONGING = "belonging"  # somebody says where they belong, and nobody confirmed it
     ASK = "ask"  # somebody is to be asked whether they stay, and no mail reaches them
     FORGET = "forget"  # somebody was asked, has not answered, and is forgotten soon
+    LACKING = "lacking"  # a gathering is near, and somebody is missing, or everybody
+    LIST = "list"  # a gathering is over, and nobody closed the list of who came
+    SENDING = "sending"  # a list is closed, and nobody sent the hours to approval
+    DOOR = "door"  # somebody wrote a name at the door, and nobody said who it is
+    MONTH = "month"  # the day came to close a month, or a steward wants one open again
+    PROPOSAL = "proposal"  # all who were asked agree, and a steward decides
+    REVIEW = "review"  # the day came to look at the agreement again
 
 
 class Act(StrEnum):

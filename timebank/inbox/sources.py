@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from timebank import stays
+from timebank import attendance, months, proposals, settled, stays, walk_ins
 from timebank.i18n import N_
-from timebank.inbox import of_care, of_entries, of_listings, of_members
+from timebank.inbox import of_care, of_entries, of_gatherings, of_listings, of_members, of_months
 from timebank.inbox.source import Act, Source, Why
 
 _ENTRY = frozenset({Act.APPROVE, Act.RETURN, Act.TAKE})
 _LATER = frozenset({Act.PUT_ASIDE, Act.TAKE})
+_TAKEN = frozenset({Act.TAKE})
 
 SOURCES: tuple[Source, ...] = (
     Source(
@@ -119,7 +120,63 @@ SOURCES: tuple[Source, ...] = (
         stays.waits_to_forget,
         of_members.read_people,
         of_members.finds,
-        frozenset({Act.TAKE}),  # the day comes, whether or not somebody puts it aside
+        _TAKEN,  # the day comes, whether or not somebody puts it aside
+    ),
+    Source(
+        Why.LACKING,
+        N_("Somebody is missing"),
+        of_gatherings.lacking,
+        of_gatherings.read,
+        of_gatherings.finds,
+        _LATER,
+    ),
+    Source(
+        Why.DOOR,
+        N_("Names at the door"),
+        walk_ins.waits,
+        of_gatherings.read,
+        of_gatherings.finds,
+        _TAKEN,
+    ),
+    Source(
+        Why.LIST,
+        N_("Lists still open"),
+        attendance.waits,
+        of_gatherings.read,
+        of_gatherings.finds,
+        _TAKEN,
+    ),
+    Source(
+        Why.SENDING,
+        N_("Hours of gatherings"),
+        settled.waits,
+        of_gatherings.read,
+        of_gatherings.finds,
+        _TAKEN,
+    ),
+    Source(
+        Why.MONTH,
+        N_("Months to close"),
+        months.waits,
+        of_months.read_months,
+        of_months.finds_none,
+        _TAKEN,
+    ),
+    Source(
+        Why.PROPOSAL,
+        N_("Proposals to settle"),
+        proposals.waits,
+        of_months.read_proposals,
+        of_months.finds_proposal,
+        _TAKEN,
+    ),
+    Source(
+        Why.REVIEW,
+        N_("Our agreement, again"),
+        proposals.reviews_waiting,
+        of_months.read_reviews,
+        of_months.finds_none,
+        _TAKEN,
     ),
 )
 
