@@ -141,6 +141,14 @@ async def get(conn: AsyncConnection, community: UUID, entry_id: UUID, *, by: UUI
     return await seen(conn, community, entry_id, actor)
 
 
+async def known(conn: AsyncConnection, community: UUID, entry_id: UUID) -> bool:
+    """Whether there is an entry of this id, whoever may know of it."""
+    there = select(entries.c.id).where(
+        entries.c.community_id == community, entries.c.id == entry_id
+    )
+    return (await conn.execute(there)).first() is not None
+
+
 async def several(
     conn: AsyncConnection, community: UUID, ids: Collection[UUID], *, by: UUID
 ) -> list[Entry]:

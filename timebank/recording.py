@@ -22,7 +22,7 @@ from timebank import acting, agreements, communities, limits, odd, policy, shape
 from timebank.acting import Actor
 from timebank.agreements import Agreement
 from timebank.communities import Community
-from timebank.entries import LONGEST_WORDS, entries, has_manager, load, one, parts
+from timebank.entries import LONGEST_WORDS, entries, has_manager, known, load, one, parts
 from timebank.entry import (
     Entry,
     Kind,
@@ -289,10 +289,7 @@ def _without_key(row: dict[str, Any]) -> dict[str, Any]:
 
 async def _put(conn: AsyncConnection, row: dict[str, Any]) -> bool:
     """Insert an entry unless its id is taken; whether it was inserted."""
-    taken = select(entries.c.id).where(
-        entries.c.community_id == row["community_id"], entries.c.id == row["id"]
-    )
-    if (await conn.execute(taken)).first():
+    if await known(conn, row["community_id"], row["id"]):
         return False
     # On PostgreSQL the same sheet may arrive twice at once: the second waits here for the first.
     dialect = sqlite if conn.dialect.name == "sqlite" else postgresql

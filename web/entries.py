@@ -152,7 +152,7 @@ async def create(request: Request) -> Response:
         sheet = await record_form.look_up(conn, at.community, sheet, form, _)
     entry = record_form.new_entry(sheet, form, at.me, behalf, at.community)
     if entry is not None and not form.flag("known"):
-        warned = await sheet_pages.foreseen(request, entry)
+        warned = await sheet_pages.foreseen(request, entry, id)
         if warned:
             async with read(request) as conn:
                 return await sheet_pages.show(request, conn, sheet, form, warned=warned)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from timebank import (
     buddies,
     communities,
     directory,
+    entries,
     limits,
     members,
     policy,
@@ -75,13 +77,17 @@ async def show(
     )
 
 
-async def foreseen(request: Request, new: NewEntry) -> list[tuple[Foreseen, str]]:
+async def foreseen(request: Request, new: NewEntry, entry_id: UUID) -> list[tuple[Foreseen, str]]:
     """Who would cross a soft limit by what is about to be written down, for its writer to know.
 
-    Only of balances that the writer may see. What cannot be written down at all is said later.
+    Only of balances that the writer may see. What cannot be written down at all is said later. Of
+    what stands already (a second click, a sheet sent again) nobody is asked once more: balances
+    may have moved meanwhile, and "not written down yet" would be untrue.
     """
     at = here(request)
     async with read(request) as conn:
+        if await entries.known(conn, at.community.id, entry_id):
+            return []
         actor = await acting.one(conn, at.community.id, at.me.id)
         try:
             draft = await recording.prepare(conn, at.community.id, new, actor, now(request))

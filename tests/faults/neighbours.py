@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from random import Random
 from uuid import UUID
@@ -25,6 +25,8 @@ RECORD, APPROVE, UNDO = "record", "approve", "undo"
 
 _HIDDEN_ID = re.compile(r'type="hidden" name="id" value="([0-9a-f-]{36})"')
 _TITLE = re.compile(r"<h1[^>]*>(.*?)</h1>", re.DOTALL)
+_INSISTS = ("known", "1")  # the field with which somebody writes down what crosses a limit
+_KNOWN = '<input type="hidden" name="known" value="1">'
 _PATIENCE = 30  # seconds for an answer
 
 
@@ -148,7 +150,23 @@ class Neighbours:
         if answer.status_code == 503:
             await self._not_done(deed, answer)
             return False
+        if answer.status_code == 200 and _KNOWN in answer.text and _INSISTS not in deed.form:
+            return await self._insist(deed)
         return self._heard(deed, answer)
+
+    async def _insist(self, deed: Deed) -> bool:
+        """A limit would be crossed, and nothing is written down yet: that is meant.
+
+        Nobody is asked so about what they were told is written down.
+        """
+        if deed.entries[0] in self.told[RECORD]:
+            self.wrong.append(f"{deed.what} of {deed.entries[0]} is asked about, and stands")
+            return False
+        self.counts["insisted"] += 1
+        meant = replace(deed, form=(*deed.form, _INSISTS))
+        if deed in self._asked:
+            self._asked.add(meant)
+        return await self.do(meant)
 
     async def _not_done(self, deed: Deed, answer: httpx2.Response) -> None:
         """Nobody knows, and the page says where to look again; or for certain nothing was written.

@@ -62,6 +62,25 @@ async def test_who_would_cross_a_limit_reads_it_before_it_is_written_down(town: 
         assert "You are below −1:00" in (await town.get("Ana", page_of)).text
 
 
+async def test_what_stands_already_is_not_asked_about_when_it_is_sent_again(town: Town) -> None:
+    """They never saw the answer; meanwhile other hours moved, and it would cross a limit now."""
+    await limited(town, soft_floor=Minutes(-60))
+    form = received(town.now.new_id(), "0:45")
+    first = await town.post("Ana", "entries/", form)
+    assert first.status_code == 303
+    other = received(town.now.new_id(), "0:30")
+    assert (await town.post("Ana", "entries/", other)).status_code == 303
+    (entry,) = [one for one in await town.entries_of("Ana") if str(one.id) == other["id"]]
+    await town.approve(entry)
+    again = await town.post("Ana", "entries/", form)
+    assert (again.status_code, again.headers.get("location")) == (303, first.headers["location"])
+    assert len(await town.entries_of("Ana")) == 2
+    changed = await town.post("Ana", "entries/", form | {"note": "Something else"})
+    assert changed.status_code == 422
+    new = await town.post("Ana", "entries/", form | {"id": str(town.now.new_id())})
+    assert "You would be at −1:15 after this." in new.text
+
+
 async def test_balances_of_others_are_not_told_to_who_gives_to_them(town: Town) -> None:
     await limited(town, soft_floor=Minutes(-60))
     given = {
