@@ -1,11 +1,13 @@
 """Sheets: a plain form of ten rows that checks everything first, and without a mouse in a browser.
 
 Seen to turn red: a mistake that empties the other cells; a post of what was not shown; a second
-click that asks again; a row that is lost because the one above it is empty.
+click that asks again; a row that is lost because the one above it is empty; names that arrive
+after somebody has begun to type.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +16,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from ledger import Minutes
 from tests.timebank.factories import a_member
@@ -398,6 +400,32 @@ async def test_twelve_rows_are_typed_and_posted_without_touching_the_mouse(
         assert effort.keys <= MOST_KEYS, effort.keys
         assert effort.loads == 2
         assert await town.balance("Ana") == Minutes(90)
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("late", ["sheets/names", "static/sheets*.js*"])
+async def test_what_is_typed_on_a_slow_line_completes_as_soon_as_it_can(
+    browser: Browser, sqlite_settings: Settings, late: str
+) -> None:
+    async with desk(browser, sqlite_settings) as (town, page):
+        typed = asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            await typed.wait()
+            await route.continue_()
+
+        await page.route(f"**/{late}", hold)
+        await page.goto(town.path("sheets/new"), wait_until="commit")
+        first = page.locator("#giver-0")
+        await expect(first).to_be_focused()
+        if late == "sheets/names":  # the script is there, and has asked
+            await expect(first).to_have_attribute("role", "combobox")
+        await page.keyboard.type("jo")
+        await expect(first).to_have_value("jo")
+        typed.set()
+        await expect(page.locator("#suggestions [role=option]")).to_have_text(["Jorge Medina"])
+        await page.keyboard.press("Tab")
+        await expect(first).to_have_value("Jorge Medina")
 
 
 @pytest.mark.asyncio(loop_scope="session")

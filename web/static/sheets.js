@@ -22,7 +22,7 @@
   };
   fetch(form.dataset.names, { credentials: "same-origin" })
     .then((answer) => (answer.ok ? answer.json() : { names: [] }))
-    .then((found) => { known.names = found.names; if (open.cell) suggest(open.cell); })
+    .then((found) => { known.names = found.names; catchUp("names"); })
     .catch(() => {}); // the server looks names up as well
 
   /* Those that begin so come before those in which a later word does. */
@@ -101,6 +101,15 @@
     cell.setAttribute("aria-controls", "suggestions");
   };
   form.querySelectorAll("[data-complete]").forEach(completing);
+
+  /* On a slow line somebody types before this file or the names are there: that completes as well.
+     What stood in the cell from the beginning was not typed just now, and is left alone. */
+  const catchUp = (what) => {
+    const cell = document.activeElement;
+    if (!form.contains(cell) || cell.dataset.complete !== what) return;
+    if (cell.value !== cell.defaultValue) suggest(cell);
+  };
+  catchUp("categories");
 
   /* Rows and cells. */
 
