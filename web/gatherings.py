@@ -20,6 +20,7 @@ from timebank import (
     buddies,
     calendars,
     directory,
+    doors,
     formats,
     gathering,
     planning,
@@ -179,6 +180,7 @@ async def show_page(request: Request, form: Form, *, status: int = 200) -> Respo
     seat = found.seat_of(at.me.id)
     telling = Telling.to(request, community)
     mine = {house.id for house in found.invited} & actor.manages
+    held = found.state is not State.CANCELLED
     return page(
         request,
         "gatherings/show.html",
@@ -200,6 +202,8 @@ async def show_page(request: Request, form: Form, *, status: int = 200) -> Respo
         invites=at_hand.invites,
         acts=policy.may_act(at.me),
         open=found.state is State.PLANNED and now(request).at < found.ends_at,
+        begun=held and now(request).at >= found.starts_at - doors.OPENS,
+        over=held and now(request).at >= found.ends_at,
         tell=telling,
         public=f"{settings(request).base_url}{path_of(request, 'whats_on:show', id=found.id)}",
     )
