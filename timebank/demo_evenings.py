@@ -534,7 +534,7 @@ _BARRIO = (
         told=(Said("Rosa Vidal", "Éramos nueve y cabíamos en una mesa."),),
     ),
     Evening(
-        "Asamblea de primavera y otoño",
+        "Asamblea del barrio",
         "Lo que hemos hecho, y lo que falta.",
         "Local de la asociación, Calle Mayor",
         "Vicent Soler",

@@ -52,6 +52,7 @@ from timebank.ticks import NewTick
 _FORTNIGHT = 14
 _MADE_AHEAD = 8  # weeks between two looks at the series, as housekeeping has them every night
 _PLANNED_BEFORE = 6  # days
+_LONG_AGO = 40  # days; back then nobody signed up, and roles were written down afterwards
 
 
 async def gather(town: Town, week: int) -> None:
@@ -216,7 +217,8 @@ class _Scene:
             gatherings.c.community_id == self.id, gatherings.c.occurs_on == self.when.day
         )
         if self.evening.title == CALENDARS[self.town.place.slug].circle.evening.title:
-            return (await conn.execute(query)).scalar_one()
+            date: UUID = (await conn.execute(query)).scalar_one()
+            return date
         before = max(self.evening.days_ago, 0) + _PLANNED_BEFORE
         return await planning.make(
             conn,
@@ -277,13 +279,18 @@ class _Scene:
                 now = self.at(one.days_ago, 8)
                 await planning.call_off(conn, self.id, gathering, one.reason, by=self.by, now=now)
                 return
-            await self._carried_by(conn, gathering)
+            signed_up = one.days_ago <= _LONG_AGO
+            if signed_up:
+                await self._carried_by(conn, gathering)
             others = [*one.comes, *(said.who for said in one.told), *self._others()]
             now = self.at(one.days_ago + 3, 9)
-            await inviting.several(conn, self.id, gathering, self.ids(others), by=self.by, now=now)
+            invited = [*(who for _, who in self.carries()), *self.ids(others)]
+            await inviting.several(conn, self.id, gathering, invited, by=self.by, now=now)
             await self._bring(conn, gathering, one.days_ago + 3)
             there = _Presence(await gathering_values.get(conn, self.id, gathering))
             await self._tick(conn, there)
+            if not signed_up:
+                await self._write_roles(conn, there)
             entry = await self._close(conn, gathering) if one.until is not Until.OPEN else None
         if entry is not None and one.until is not Until.SENT:
             await self._approve(entry, self._afterwards(1, 12))
@@ -326,6 +333,12 @@ class _Scene:
             await walk_ins.add(
                 conn, self.id, there.id, name, seat_id=now.new_id(), by=self.by, now=now
             )
+
+    async def _write_roles(self, conn: AsyncConnection, there: _Presence) -> None:
+        """Who carried what, written down on the list."""
+        carried = [Carries(there.seat(who), key) for key, who in self.carries()]
+        now = self.at(self.evening.days_ago, 20, 40)
+        await carrying.write_down(conn, self.id, there.id, carried, by=self.by, now=now)
 
     async def _close(self, conn: AsyncConnection, gathering: UUID) -> Entry | None:
         """Close the list and send the hours to be approved, if there are any."""
