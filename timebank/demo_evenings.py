@@ -248,7 +248,7 @@ _RIVERSIDE = (
         carries={HOST: ("Harjit Singh",), TEA: ("Priya Nair", "Amina Yusuf")},
         some=10,
         guests=(("Harjit's brother", ""),),
-        told=(Said("Edna Marsh", "I had not eaten with so many people since my wedding."),),
+        told=(Said("Tom Whitlock", "I had not eaten with so many people since my wedding."),),
     ),
     Evening(
         "Twenty pictures of Riverside",
@@ -270,10 +270,10 @@ _RIVERSIDE = (
         some=9,
         guests=(("Lewis Grant", "Riverside Gazette"), ("Marta Silva", "College Lane Church")),
         part={"Fatima Rahman": 90},
-        notes=("Order: Sophie, Bert with his radios, Wei, Harjit's garden, Oliver, Ruth.",),
+        notes=("Order: Sophie, Tom with his beans, Wei, Harjit's garden, Oliver, Ruth.",),
         tasks=(Task("Ask the library for the room in autumn, too", "Hannah Levy", done=True),),
         told=(
-            Said("Bert Hughes", "Young people asking how a valve works.", "Show the other radios."),
+            Said("Tom Whitlock", "Young people asking how a bean climbs.", "Show them my seeds."),
             Said("Sophie Turner", "The break. I met three people from my own street."),
         ),
     ),

@@ -119,7 +119,7 @@ def test_gatherings_were_settled_one_is_tonight_and_yesterdays_hours_wait(
     waiting = [
         one.gathering_id
         for one in rows(settings, settlements, slug)
-        if states[one.entry_id] is State.RECORDED
+        if states[one.entry_id] == State.RECORDED
     ]
     assert waiting == [one.id for one in found if one.state == Held.HELD.value]
     planned = [one for one in found if one.state == Held.PLANNED.value]
