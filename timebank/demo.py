@@ -16,6 +16,7 @@ from sqlalchemy import func, select, update
 from ledger.sql import planner
 from timebank import communities, demo_board, demo_together, demo_town
 from timebank.db import EVERYWHERE, Database
+from timebank.demo_gatherings import gather
 from timebank.demo_people import BARRIO_BANK, PASSPHRASE, RIVERSIDE_BANK
 from timebank.demo_year import weeks
 from timebank.moment import Moment
@@ -85,6 +86,8 @@ async def make(
         town = await demo_town.found(db, place, base_url, now, _dice(2 * number))
         for week, happenings in weeks(place, _dice(2 * number + 1)):
             await demo_town.welcome_newcomers(town, week)
+            await demo_board.belong(town, week)
+            await gather(town, week)
             await demo_town.live(town, week, happenings)
             await demo_together.decide(town, week)
             done += 1

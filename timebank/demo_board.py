@@ -22,8 +22,10 @@ from timebank import (
 from timebank.checks import Standing
 from timebank.demo_people import House, Neighbour, Neighbourhood
 from timebank.demo_town import Town
+from timebank.demo_year import HOUSES_AFTER
 from timebank.listing_steps import NewListing
 from timebank.listings import ListingKind
+from timebank.moment import Moment
 from timebank.own_lists import Which
 
 _WEEKS = 10  # how far back what is still on the board was written
@@ -34,7 +36,7 @@ async def fill(town: Town) -> None:
     """Offers and requests, answers to some of them, affiliations, notes and checks."""
     async with town.db.write(town.id) as conn:
         await _offers_and_requests(conn, town)
-        await _affiliations(conn, town)
+        await _lately(conn, town)
         await _care(conn, town)
 
 
@@ -102,34 +104,56 @@ def _writer(town: Town, whose: Neighbour | House) -> UUID:
     return town.ids[whose.buddy] if whose.buddy else town.steward
 
 
-async def _affiliations(conn: AsyncConnection, town: Town) -> None:
-    """Whoever keeps an account belongs there, and two others; one of them is not confirmed yet."""
-    people = [who for who in _here(town.place) if who.email]
-    since = town.today - timedelta(days=300)
-    keepers = {house.manager for house in town.place.houses}
-    others = [who for who in people if who.name not in keepers]
+async def belong(town: Town, week: int) -> None:
+    """When organisations have joined, say who belongs to them, so that they come as such."""
+    if week == town.place.weeks - HOUSES_AFTER and town.place.houses:
+        async with town.db.write(town.id) as conn:
+            await _affiliations(conn, town, now=town.moment(7 * week + 6, 10))
+
+
+async def _affiliations(conn: AsyncConnection, town: Town, *, now: Moment) -> None:
+    """Whoever keeps an account belongs there, and two others; one of them has yet to say so."""
+    since = now.day_in(town.place.timezone)
     for number, house in enumerate(town.place.houses):
-        theirs = [house.manager, others[2 * number].name, others[2 * number + 1].name]
-        for name in theirs:
-            confirmed = name != others[3].name
-            await affiliations.add(
-                conn,
-                town.id,
-                town.ids[name],
-                organisation=town.ids[house.name],
-                since=since,
-                by=town.steward if confirmed else town.ids[name],
-                now=town.moment(3, 10, number),
-            )
-    for who in people[::5]:
+        first, second = _others(town.place)[2 * number : 2 * number + 2]
+        for who in (house.manager, first.name, second.name):
+            if who != _unconfirmed(town.place).name:
+                await affiliations.add(
+                    conn,
+                    town.id,
+                    town.ids[who],
+                    organisation=town.ids[house.name],
+                    since=since,
+                    by=town.steward,
+                    now=now,
+                )
+
+
+def _others(place: Neighbourhood) -> list[Neighbour]:
+    """Those with a sign-in who keep no organisation's account."""
+    keepers = {house.manager for house in place.houses}
+    return [who for who in _here(place) if who.email and who.name not in keepers]
+
+
+def _unconfirmed(place: Neighbourhood) -> Neighbour:
+    """Who says lately that they belong to the second organisation; nobody has confirmed it."""
+    return _others(place)[3]
+
+
+async def _lately(conn: AsyncConnection, town: Town) -> None:
+    """One affiliation that waits to be confirmed, and some who come as neighbours only."""
+    since = town.today - timedelta(days=300)
+    found = [(_unconfirmed(town.place), house) for house in town.place.houses[1:2]]
+    neighbours = [who for who in _here(town.place) if who.email][::5]
+    for who, house in (*found, *((who, None) for who in neighbours)):
         await affiliations.add(
             conn,
             town.id,
             town.ids[who.name],
-            organisation=None,
+            organisation=town.ids[house.name] if house else None,
             since=since,
             by=town.ids[who.name],
-            now=town.moment(3, 11),
+            now=town.moment(3, 11 if house is None else 10),
         )
 
 

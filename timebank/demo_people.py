@@ -253,6 +253,12 @@ FAVOURS: dict[str, Favour] = {
         (90, 120),
         ("Led the slow walk for good health", "Walk to the old lock"),
     ),
+    "facilitating": Favour(
+        Kind.FACILITATION,
+        Topic.PAPER,
+        (90, 120),
+        ("Held the residents' evening together", "Chaired the meeting about the lifts"),
+    ),
     "reading": Favour(
         Kind.ACTIVITY,
         Topic.CHILDREN,
@@ -634,7 +640,7 @@ HOUSES: tuple[House, ...] = (
         "Kwame Mensah",
         "Housing association for Canal Side and The Meadows.",
         ("moving",),
-        ("letters", "welcome desk"),
+        ("letters", "welcome desk", "facilitating"),
     ),
     House(
         "Good Neighbours Kitchen",
@@ -673,15 +679,6 @@ APPLICANTS: tuple[tuple[str, str, str], ...] = (
         "Student at the college, good with computers, bad at cooking.",
     ),
 )
-
-GATHERINGS: tuple[tuple[Kind, str, tuple[int, ...]], ...] = (
-    (Kind.HOSPITALITY, "Tea and cake at the library circle", (135, 90, 60)),
-    (Kind.FACILITATION, "Held the housing conversation together", (180, 120)),
-    (Kind.HOSPITALITY, "Soup evening: cooked, served and washed up", (150, 150, 120, 90)),
-    (Kind.ACTIVITY, "River clean-up", (120, 120, 120, 90, 90)),
-    (Kind.FACILITATION, "Notes and welcome at the members' meeting", (90, 75)),
-)
-"""What the commons thanks people for: kind, words, and the minutes of each role."""
 
 BARRIO_FAVOURS: dict[str, Favour] = {
     "huerto": Favour(
@@ -777,11 +774,6 @@ BARRIO: tuple[Neighbour, ...] = (
 BARRIO_APPLICANTS: tuple[tuple[str, str, str], ...] = (
     ("Andrés Llorca", "andres@barrio.example", "Soy nuevo en el barrio y sé tocar la guitarra."),
 )
-BARRIO_GATHERINGS: tuple[tuple[Kind, str, tuple[int, ...]], ...] = (
-    (Kind.HOSPITALITY, "Merienda en la plaza", (120, 90)),
-    (Kind.FACILITATION, "Asamblea: moderar y tomar notas", (90, 60)),
-)
-
 BARRIO_WORDS = Words(
     welcome_gift="Bienvenida al barrio",
     donation="Para quien ahora no puede dar",
@@ -835,8 +827,8 @@ RIVERSIDE_WORDS = Words(
 class Neighbourhood:
     """A demo community: where it is, who lives there, and what happens in its year.
 
-    `gatherings`: kind, words and the minutes of each role, thanked by the commons. `workshops`:
-    one gives to many. `joint`: many give to one. `together`: many give to many.
+    `workshops`: one gives to many. `joint`: many give to one. `together`: many give to many. Its
+    gatherings are in `timebank.demo_evenings`.
     """
 
     slug: str
@@ -849,7 +841,6 @@ class Neighbourhood:
     houses: tuple[House, ...]
     applicants: tuple[tuple[str, str, str], ...]
     favours: dict[str, Favour]
-    gatherings: tuple[tuple[Kind, str, tuple[int, ...]], ...]
     workshops: tuple[tuple[str, Topic], ...]
     joint: tuple[tuple[str, Topic], ...]
     together: tuple[tuple[str, Topic], ...]
@@ -869,7 +860,6 @@ RIVERSIDE_BANK = Neighbourhood(
     houses=HOUSES,
     applicants=APPLICANTS,
     favours=FAVOURS,
-    gatherings=GATHERINGS,
     workshops=(
         ("Sourdough for beginners", Topic.FOOD),
         ("How to mend a puncture", Topic.HOME),
@@ -902,7 +892,6 @@ BARRIO_BANK = Neighbourhood(
     houses=(),
     applicants=BARRIO_APPLICANTS,
     favours=BARRIO_FAVOURS,
-    gatherings=BARRIO_GATHERINGS,
     workshops=(("Pan de pueblo para todos", Topic.FOOD),),
     joint=(("Pintamos la cocina", Topic.HOME),),
     together=(("Limpieza de la playa", Topic.OTHER),),

@@ -137,10 +137,8 @@ def _favour(year: _Year, week: int, here: Sequence[Neighbour]) -> Happening:
 
 
 def _special(year: _Year, week: int, here: Sequence[Neighbour]) -> list[Happening]:
-    """What is not one neighbour for another: gatherings, groups, organisations, gifts."""
+    """What is not one neighbour for another: groups, organisations, gifts."""
     found = []
-    if week % 2 == 0:
-        found.append(_gathering(year, week, here))
     if week % 4 == 1:
         found.append(_group(year, week, here, "workshop"))
     if week % 6 == 2:
@@ -154,27 +152,11 @@ def _special(year: _Year, week: int, here: Sequence[Neighbour]) -> list[Happenin
     return [year.share(happening) for happening in found]
 
 
-def _gathering(year: _Year, week: int, here: Sequence[Neighbour]) -> Happening:
-    """The commons thanks those who made a gathering: many to one.
-
-    The first steward is never among them, nor in a group: somebody has to be left to approve.
-    """
-    kind, note, minutes = year.place.gatherings[(week // 2) % len(year.place.gatherings)]
-    names = tuple(who.name for who in year.dice.sample(here[1:], len(minutes)))
-    return Happening(
-        days_ago=7 * week + 3,
-        kind=kind,
-        topic=Topic.PAPER if kind is Kind.FACILITATION else Topic.FOOD,
-        note=note,
-        givers=names,
-        receivers=(COMMONS,),
-        minutes=minutes[0],
-        own_minutes=minutes,
-    )
-
-
 def _group(year: _Year, week: int, here: Sequence[Neighbour], shape: str) -> Happening:
-    """One to many, many to many, or many to one among neighbours."""
+    """One to many, many to many, or many to one among neighbours.
+
+    The first steward is never among them: somebody has to be left to approve.
+    """
     few = min(len(here) - 1, 6)
     people = sorted(year.dice.sample(here[1:], few), key=lambda who: year.balances[who.name])
     names = [who.name for who in people]

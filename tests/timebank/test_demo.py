@@ -14,6 +14,7 @@ from sqlalchemy import Table, select, text
 from tests.timebank.demo_data import Demo, demo_data, demo_original
 from timebank import books, communities, credentials, demo
 from timebank.agreements import agreements
+from timebank.batches import batch_entries, batches
 from timebank.cli._common import opened
 from timebank.communities import categories
 from timebank.config import Settings
@@ -22,6 +23,8 @@ from timebank.demo_people import PASSPHRASE, RIVERSIDE_BANK
 from timebank.demo_year import weeks
 from timebank.entries import entries, parts
 from timebank.entry import Kind, State
+from timebank.gatherings import Rule, duties, gathering_roles, gatherings, seats
+from timebank.gatherings import State as Held
 from timebank.members import buddies, members, organisations
 from timebank.moment import Moment
 from timebank.months import months
@@ -29,6 +32,8 @@ from timebank.outbox import outbox
 from timebank.people import people
 from timebank.periods import Month
 from timebank.proposals import proposals, voices
+from timebank.settlements import settlements
+from timebank.stories import stories
 
 __all__ = ["demo_data", "demo_original"]  # fixtures
 
@@ -128,6 +133,61 @@ def test_a_second_community_speaks_spanish_and_shares_a_person(demo_original: De
     assert len(both) == 1
     names = {c.name for c in rows(demo_original.settings, categories, "barrio-del-puerto")}
     assert "Jardín y huerto" in names
+
+
+@pytest.mark.parametrize("slug", ["riverside", "barrio-del-puerto"])
+def test_gatherings_were_settled_one_is_tonight_and_yesterdays_hours_wait(
+    demo_original: Demo, slug: str
+) -> None:
+    settings = demo_original.settings
+    found = rows(settings, gatherings, slug)
+    assert {one.state for one in found} == {state.value for state in Held}
+    over = [one for one in found if one.state == Held.SETTLED.value]
+    assert len(over) >= 6
+    states = {entry.id: entry.state for entry in rows(settings, entries, slug)}
+    waiting = [
+        one.gathering_id
+        for one in rows(settings, settlements, slug)
+        if states[one.entry_id] == State.RECORDED
+    ]
+    assert waiting == [one.id for one in found if one.state == Held.HELD.value]
+    planned = [one for one in found if one.state == Held.PLANNED.value]
+    day = max(one.ends_at for one in found if one.id in waiting).date() + timedelta(days=1)
+    (tonight,) = [one for one in planned if one.starts_at.date() == day]
+    assert any(one.starts_at > tonight.ends_at for one in planned)
+    comes = [one for one in rows(settings, seats, slug) if one.gathering_id == tonight.id]
+    assert {"yes", "maybe", "asked"} <= {one.answer for one in comes}
+    assert any(one.member_id is None for one in comes)
+    taken = [one for one in rows(settings, duties, slug) if one.gathering_id == tonight.id]
+    roles = [one for one in rows(settings, gathering_roles, slug) if one.gathering_id == tonight.id]
+    wanted = {one.key for one in roles if one.wanted}
+    assert "tea" in wanted - {one.role_key for one in taken}
+
+
+def test_the_year_has_every_rule_walk_ins_part_of_the_time_stories_and_a_correction(
+    demo_original: Demo,
+) -> None:
+    settings = demo_original.settings
+    over = [g for g in rows(settings, gatherings) if g.state == Held.SETTLED.value]
+    assert {one.rule for one in over} == {rule.value for rule in Rule}
+    assert len(over) >= 25
+    lasts = {one.id: int((one.ends_at - one.starts_at).total_seconds()) // 60 for one in over}
+    there = [one for one in rows(settings, seats) if one.gathering_id in lasts and one.present]
+    assert any(one.member_id is None for one in there)
+    assert any(one.present.count < lasts[one.gathering_id] for one in there)
+    told = rows(settings, stories)
+    assert {one.named for one in told} == {True, False}
+    assert any(one.corrects for one in rows(settings, settlements))
+
+
+@pytest.mark.parametrize("slug", ["riverside", "barrio-del-puerto"])
+def test_a_sheet_of_paper_was_typed_in(demo_original: Demo, slug: str) -> None:
+    (sheet,) = rows(demo_original.settings, batches, slug)
+    of_it = {one.entry_id for one in rows(demo_original.settings, batch_entries, slug)}
+    found = [one for one in rows(demo_original.settings, entries, slug) if one.id in of_it]
+    assert sheet.source == "sheet"
+    assert len(found) >= 3
+    assert {one.state for one in found} == {State.APPROVED}
 
 
 def test_everybody_signs_in_with_the_printed_password(demo_original: Demo) -> None:
