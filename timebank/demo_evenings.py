@@ -1,7 +1,7 @@
 """What brings people together in the demo: gatherings of its two neighbourhoods as plain values.
 
-Nothing is written here. What is shared comes out even: who gets a minute that is left over is drawn
-by lot, and the lot falls otherwise on another day. Days are counted back from the day the demo is made: 0 is tonight, and
+Nothing is written here. What is shared has to come out even: a minute that is left over goes by
+lot, and the lot falls otherwise on another day. Days are counted back from the day the demo is made: 0 is tonight, and
 what lies below zero is still to come.
 """
 
@@ -249,7 +249,7 @@ _RIVERSIDE = (
         carries={
             HOST: ("Harjit Singh",),
             TEA: ("Priya Nair", "Amina Yusuf"),
-        },  # 6:00, shared evenly
+        },
         some=9,
         guests=(("Harjit's brother", ""),),
         told=(Said("Tom Whitlock", "I had not eaten with so many people since my wedding."),),
@@ -532,7 +532,7 @@ _BARRIO = (
         Format.SHARED_MEAL,
         area="La Huerta",
         rule=Rule.SPLIT,
-        carries={HOST: ("Mateo Ruiz",), TEA: ("Rosa Vidal", "Nuria Pons")},  # 6:00, shared evenly
+        carries={HOST: ("Mateo Ruiz",), TEA: ("Rosa Vidal", "Nuria Pons")},
         some=5,
         guests=(("Andrés Llorca", ""),),
         told=(Said("Rosa Vidal", "Éramos nueve y cabíamos en una mesa."),),
