@@ -1,8 +1,8 @@
 """What brings people together in the demo: gatherings of its two neighbourhoods as plain values.
 
 Nothing is written here. What is shared has to come out even: a minute that is left over goes by
-lot, and the lot falls otherwise on another day. Days are counted back from the day the demo is made: 0 is tonight, and
-what lies below zero is still to come.
+lot, and the lot falls otherwise on another day. Days are counted back from the day the demo is
+made: 0 is tonight, and what lies below zero is still to come.
 """
 
 from __future__ import annotations
