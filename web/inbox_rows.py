@@ -20,8 +20,10 @@ from timebank.errors import OwnGain, ReasonMissing
 from timebank.inbox import Row, Touch, Why
 from timebank.inbox.of_entries import WaitingEntry
 from timebank.inbox.of_members import Applicant, GoneQuiet, WorthACall
+from timebank.inbox.of_rules import Review, WaitingMonth
 from timebank.limits import Beyond
 from timebank.odd import Oddity, Reason
+from timebank.proposals import Proposal, Stance
 from web.messages import sentence
 from web.pages import here, language, now, path_of, words
 from web.stories import Gettext, Teller, kind_label
@@ -278,6 +280,70 @@ def _before(last: Touch | None, otherwise: str, telling: Telling) -> tuple[str, 
     return (telling.gettext("%(name)s last put this aside on %(day)s:") % facts,)
 
 
+# ── How we do it ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _month(row: Row, telling: Telling) -> Line:
+    one = row.thing
+    assert isinstance(one, WaitingMonth)
+    _, month = telling.gettext, one.standing.month
+    facts = {"month": i18n.format_month(month.first, language(telling.request))}
+    path = path_of(telling.request, "months:show", month=month)
+    if one.asked is not None:
+        return Line(
+            title=_("%(name)s asks to open %(month)s again") % (facts | {"name": one.asked.name}),
+            path=path,
+            facts=(telling.ago(one.asked.at),),
+            why=(_("It takes a second steward."),),
+            said=_shortened(one.asked.words),
+            tag=_("open again?"),
+            tone="plum",
+        )
+    again = one.standing.closings > 0
+    return Line(
+        title=(_("Close %(month)s again") if again else _("Close %(month)s")) % facts,
+        path=path,
+        facts=(_("since %(day)s") % {"day": telling.day(row.since)},),
+        tag=_("to be closed"),
+        tone="tea",
+    )
+
+
+def _proposal(row: Row, telling: Telling) -> Line:
+    one = row.thing
+    assert isinstance(one, Proposal)
+    _ = telling.gettext
+    name = one.on_behalf_of_name or one.proposed_by_name
+    facts = [telling.day(one.proposed_at)]
+    if agree := len(one.said(Stance.AGREE)):
+        facts.append(_("agree: %(count)s") % {"count": agree})
+    if concerned := len(one.said(Stance.CONCERN)):
+        facts.append(_("have a concern: %(count)s") % {"count": concerned})
+    return Line(
+        title=_("%(name)s proposes to change our agreement") % {"name": name},
+        path=path_of(telling.request, "proposals:show", id=one.id),
+        facts=tuple(facts),
+        why=(_("Nobody’s word is missing. A steward can put it into force."),),
+        said=_shortened(one.reason),
+        tag=_("to decide"),
+    )
+
+
+def _review(row: Row, telling: Telling) -> Line:
+    one = row.thing
+    assert isinstance(one, Review)
+    _ = telling.gettext
+    facts = [_("version %(number)s") % {"number": one.version}]
+    if one.day is not None:
+        facts.append(_("agreed for %(day)s") % {"day": telling.day(one.day)})
+    return Line(
+        title=_("Look at our agreement again"),
+        path=path_of(telling.request, "agreement:show"),
+        facts=tuple(facts),
+        tag=_("to look at"),
+    )
+
+
 def _shortened(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= LONGEST_NOTE else text[: LONGEST_NOTE - 1].rstrip() + "…"
@@ -291,4 +357,7 @@ _TELLERS: Mapping[Why, Callable[[Row, Telling], Line]] = {
     Why.APPLICATION: _applicant,
     Why.CALL: _call,
     Why.QUIET: _quiet,
+    Why.MONTH: _month,
+    Why.PROPOSAL: _proposal,
+    Why.REVIEW: _review,
 }

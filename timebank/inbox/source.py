@@ -27,6 +27,9 @@ class Why(StrEnum):
     ODD = "odd"  # an entry about which something looks odd
     CALL = "call"  # somebody is past a limit at which we talk
     QUIET = "quiet"  # somebody was active, and then nothing for a while
+    MONTH = "month"  # one to close, or to open again
+    PROPOSAL = "proposal"  # to change the agreement, and all who were asked agree
+    REVIEW = "review"  # the day came to look at the agreement again
 
 
 class Act(StrEnum):

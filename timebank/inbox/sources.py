@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from timebank import months, proposals
 from timebank.i18n import N_
-from timebank.inbox import of_entries, of_members
+from timebank.inbox import of_entries, of_members, of_rules
 from timebank.inbox.source import Act, Source, Why
 
 _ENTRY = frozenset({Act.APPROVE, Act.RETURN, Act.TAKE})
@@ -70,6 +71,30 @@ SOURCES: tuple[Source, ...] = (
         of_members.read_quiet,
         of_members.finds,
         frozenset({Act.PUT_ASIDE, Act.TAKE}),
+    ),
+    Source(
+        Why.MONTH,
+        N_("Months"),
+        months.waits,
+        of_rules.read_months,
+        of_rules.finds_month,
+        frozenset({Act.TAKE}),
+    ),
+    Source(
+        Why.PROPOSAL,
+        N_("Proposals to decide"),
+        proposals.waits,
+        of_rules.read_proposals,
+        of_rules.finds_proposal,
+        frozenset({Act.TAKE}),
+    ),
+    Source(
+        Why.REVIEW,
+        N_("Our agreement"),
+        proposals.reviews_waiting,
+        of_rules.read_reviews,
+        of_rules.finds_review,
+        frozenset({Act.TAKE}),
     ),
 )
 
