@@ -267,7 +267,7 @@ async def undoing(conn: AsyncConnection, community: UUID, batch: UUID, *, by: UU
     In a few statements, however many entries there are.
     """
     actor = await _coordinator(conn, community, by)
-    await get(conn, community, batch)
+    await _refuse_file(conn, community, batch)
     ours = (batch_entries.c.community_id == community, batch_entries.c.batch_id == batch)
     posted = and_(entries.c.state == State.APPROVED.value, entries.c.reverses_id.is_(None))
     gains = _gains_from_undoing(actor)
@@ -336,13 +336,14 @@ async def undo(
     Backwards, so that balances go through where they came from and no floor is in the way that was
     not then; `override` passes those that are. What is over already stays as it is, so asking again
     changes nothing. Each entry is undone or not by itself: what is refused (`OwnGain`, a floor) is
-    told, and the others are done. Refuses with `Forbidden`, `NotFound` and `ReasonMissing`.
+    told, and the others are done. Refuses with `Forbidden` (a file too: it is undone as a whole, by
+    `imports.undoing`), `NotFound` and `ReasonMissing`.
     `progress` is told how many entries were looked at, and how many there are.
     """
     _refuse_reason(reason)
     async with db.read(community) as conn:
         await _coordinator(conn, community, by)
-        await get(conn, community, batch)
+        await _refuse_file(conn, community, batch)
         ids = (await entries_of(conn, community, batch))[::-1]
     back, open_ = 0, 0
     refused: list[Refused] = []
@@ -362,6 +363,12 @@ async def undo(
     if back or open_:
         await _note_undone(db, community, batch, back + open_, by, now)
     return Undone(back, open_, tuple(refused))
+
+
+async def _refuse_file(conn: AsyncConnection, community: UUID, batch: UUID) -> None:
+    """Hours of a file are undone with all else that it brought, and by a steward."""
+    if (await get(conn, community, batch)).source is Source.IMPORT:
+        raise Forbidden("undo")
 
 
 def _refuse_reason(reason: str) -> None:

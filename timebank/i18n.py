@@ -20,7 +20,13 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.dates import format_date, format_skeleton, format_time, format_timedelta
+from babel.dates import (
+    format_date,
+    format_skeleton,
+    format_time,
+    format_timedelta,
+    get_month_names,
+)
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -77,6 +83,12 @@ def format_day(day: date, language: str, style: Literal["full", "short", "tiny"]
 def format_month(day: date, language: str) -> str:
     """The month a day lies in: `November 2026`, `noviembre de 2026`."""
     return format_skeleton("yMMMM", day, locale=_locale(language))
+
+
+def format_month_name(number: int, language: str) -> str:
+    """The first month of a year as 1: `January`, `enero`."""
+    names = get_month_names("wide", "stand-alone", locale=_locale(language))
+    return str(names[number])
 
 
 def format_moment(at: datetime, language: str, timezone: str) -> str:

@@ -26,14 +26,19 @@ from timebank import (
     entries,
     invitations,
     members,
+    months,
     policy,
+    proposals,
     statements,
 )
 from timebank.entry import Entry, Part, State
 from timebank.errors import Forbidden
+from timebank.imports import files
 from timebank.members import Member, Status
 from timebank.moment import Moment
 from timebank.people import people
+from timebank.periods import Month
+from timebank.proposals import Stance
 from timebank.spreadsheet import Cell
 from timebank.text import fold
 
@@ -338,3 +343,77 @@ async def all_batches(conn: AsyncConnection, community: UUID, *, by: UUID) -> Li
             )
 
     return Listed("sheets", ("id", "at", "source", "name", "typed_by", "entries"), rows())
+
+
+async def all_files(conn: AsyncConnection, community: UUID, *, by: UUID) -> Listed:
+    """The files that were uploaded, the newest first. For coordinators (`Forbidden`)."""
+    if not policy.may_import(await members.get(conn, community, by)):
+        raise Forbidden("import")
+
+    async def rows() -> AsyncIterator[Row]:
+        for one in await files.latest(conn, community, limit=None):
+            yield (
+                str(one.id),
+                one.made_at,
+                one.name,
+                one.what.value if one.what else "",
+                one.stage.value,
+                one.below,
+                one.made_by_name,
+            )
+
+    headings = ("id", "at", "name", "holds", "stage", "rows", "uploaded_by")
+    return Listed("files", headings, rows())
+
+
+# ── How we do it ─────────────────────────────────────────────────────────────────────────────────
+
+
+async def months_of(conn: AsyncConnection, community: UUID, first: Month, last: Month) -> Listed:
+    """Each of these months and how it stands, the latest first."""
+    known = await months.between(conn, community, first, last)
+
+    async def rows() -> AsyncIterator[Row]:
+        for one in known:
+            yield str(one.month), one.state.value, one.closings, one.due_at
+
+    return Listed("months", ("month", "state", "closings", "due_at"), rows(), personal=False)
+
+
+async def all_proposals(conn: AsyncConnection, community: UUID) -> Listed:
+    """What was ever proposed to change in the agreement, the latest touched first."""
+    headings = (
+        "id",
+        "proposed_at",
+        "proposed_by",
+        "on_behalf_of",
+        "terms",
+        "reason",
+        "state",
+        "agree",
+        "concern",
+        "aside",
+        "missing",
+        "open_until",
+        "effective_on",
+        "version",
+    )
+
+    async def rows() -> AsyncIterator[Row]:
+        for one in await proposals.listed(conn, community, tuple(proposals.State), limit=None):
+            yield (
+                str(one.id),
+                one.proposed_at,
+                one.proposed_by_name,
+                one.on_behalf_of_name or "",
+                ", ".join(one.changes),
+                one.reason,
+                one.state.value,
+                *(len(one.said(stance)) for stance in (Stance.AGREE, Stance.CONCERN, Stance.ASIDE)),
+                len(one.missing),
+                one.open_until,
+                one.effective_on,
+                one.version,
+            )
+
+    return Listed("proposals", headings, rows())

@@ -251,9 +251,9 @@ async def get(conn: AsyncConnection, community: UUID, id: UUID) -> Proposal:
 
 
 async def listed(
-    conn: AsyncConnection, community: UUID, states: Collection[State], limit: int = 100
+    conn: AsyncConnection, community: UUID, states: Collection[State], limit: int | None = 100
 ) -> list[Proposal]:
-    """Proposals in these states, the latest touched first."""
+    """Proposals in these states, the latest touched first; without a `limit`, all of them."""
     rows = await conn.execute(
         select(proposals.c.id)
         .where(

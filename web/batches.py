@@ -9,6 +9,7 @@ from ledger.errors import FloorReached
 from timebank import agreements, batches, entries, lists
 from timebank.batches import Undone
 from timebank.errors import ReasonMissing
+from timebank.imports import files
 from web import downloads
 from web.forms import Form
 from web.messages import sentence
@@ -42,7 +43,7 @@ async def index(request: Request) -> Response:
 
 
 async def show(request: Request) -> Response:
-    """One batch: where its entries stand, row by row."""
+    """One batch: where its entries stand, row by row. A file is undone from its own page."""
     at, id = here(request), path_id(request.path_params["id"])
     async with read(request) as conn:
         batch = await batches.get(conn, at.community.id, id)
@@ -52,11 +53,13 @@ async def show(request: Request) -> Response:
         standing = await batches.standing(conn, at.community.id, id)
         ids = await batches.entries_of(conn, at.community.id, id, PAGE)
         rows = await entries.load(conn, at.community.id, ids)
+        file = await files.of_batch(conn, at.community.id, id)
         terms = (await agreements.current(conn, at.community.id)).terms
     return page(
         request,
         "batches/show.html",
         batch=batch,
+        file=file,
         standing=standing,
         entries=rows,
         terms=terms,

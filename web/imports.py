@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from ledger import Minutes
-from timebank import policy
+from timebank import lists, policy
 from timebank.errors import Forbidden, NotFound
 from timebank.i18n import format_minutes
 from timebank.imports import checking, files, matching, reading, running, undoing
@@ -32,7 +32,7 @@ from timebank.spreadsheet import Table, safe_cell
 from timebank.text import NotText, clean
 from web.access import Here
 from web.attempt import attempt
-from web.downloads import download, wanted
+from web.downloads import download, send, wanted
 from web.forms import Form
 from web.import_words import field_label, refusal, told, what_label
 from web.jobs import Jobs
@@ -68,6 +68,10 @@ async def index(request: Request) -> Response:
     if format is not None and kind in list(What):
         headings = [field.key for field in fields_of(What(kind)).values()]
         return download(Table(str(kind), headings, []), format)
+    if format is not None:
+        async with read(request) as conn:
+            listed = await lists.all_files(conn, here(request).community.id, by=here(request).me.id)
+            return await send(request, listed, format)
     return await _index(request, Form.blank())
 
 

@@ -23,11 +23,11 @@ from timebank.inbox.of_entries import WaitingEntry
 from timebank.inbox.of_gatherings import Held
 from timebank.inbox.of_listings import Unanswered
 from timebank.inbox.of_members import Applicant, Person
+from timebank.inbox.of_rules import Review, WaitingMonth
 from timebank.limits import Beyond
 from timebank.members import Member
-from timebank.months import Standing
 from timebank.odd import Oddity, Reason
-from timebank.proposals import Proposal
+from timebank.proposals import Proposal, Stance
 from timebank.roles import label
 from web.messages import sentence
 from web.pages import here, language, now, path_of, words
@@ -449,6 +449,70 @@ def _kept(about: Line, row: Row, telling: Telling, cares: bool = True) -> Line:
     return replace(about, why=about.why + before, said=said)
 
 
+# ── How we do it ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _month(row: Row, telling: Telling) -> Line:
+    one = row.thing
+    assert isinstance(one, WaitingMonth)
+    _, month = telling.gettext, one.standing.month
+    facts = {"month": i18n.format_month(month.first, language(telling.request))}
+    path = path_of(telling.request, "months:show", month=month)
+    if one.asked is not None:
+        return Line(
+            title=_("%(name)s asks to open %(month)s again") % (facts | {"name": one.asked.name}),
+            path=path,
+            facts=(telling.ago(one.asked.at),),
+            why=(_("It takes a second steward."),),
+            said=_shortened(one.asked.words),
+            tag=_("open again?"),
+            tone="plum",
+        )
+    again = one.standing.closings > 0
+    return Line(
+        title=(_("Close %(month)s again") if again else _("Close %(month)s")) % facts,
+        path=path,
+        facts=(_("since %(day)s") % {"day": telling.day(row.since)},),
+        tag=_("to be closed"),
+        tone="tea",
+    )
+
+
+def _proposal(row: Row, telling: Telling) -> Line:
+    one = row.thing
+    assert isinstance(one, Proposal)
+    _ = telling.gettext
+    name = one.on_behalf_of_name or one.proposed_by_name
+    facts = [telling.day(one.proposed_at)]
+    if agree := len(one.said(Stance.AGREE)):
+        facts.append(_("agree: %(count)s") % {"count": agree})
+    if concerned := len(one.said(Stance.CONCERN)):
+        facts.append(_("have a concern: %(count)s") % {"count": concerned})
+    return Line(
+        title=_("%(name)s proposes to change our agreement") % {"name": name},
+        path=path_of(telling.request, "proposals:show", id=one.id),
+        facts=tuple(facts),
+        why=(_("Nobody’s word is missing. A steward can put it into force."),),
+        said=_shortened(one.reason),
+        tag=_("to decide"),
+    )
+
+
+def _review(row: Row, telling: Telling) -> Line:
+    one = row.thing
+    assert isinstance(one, Review)
+    _ = telling.gettext
+    facts = [_("version %(number)s") % {"number": one.version}]
+    if one.day is not None:
+        facts.append(_("agreed for %(day)s") % {"day": telling.day(one.day)})
+    return Line(
+        title=_("Look at our agreement again"),
+        path=path_of(telling.request, "agreement:show"),
+        facts=tuple(facts),
+        tag=_("to look at"),
+    )
+
+
 def _shortened(text: str) -> str:
     text = " ".join(text.split())
     return text if len(text) <= LONGEST_NOTE else text[: LONGEST_NOTE - 1].rstrip() + "…"
@@ -491,50 +555,6 @@ def _gathering(row: Row, telling: Telling) -> Line:
         tone="tea",
     )
     return _kept(about, row, telling)
-
-
-# ── Months and the agreement ─────────────────────────────────────────────────────────────────────
-
-
-def _month(row: Row, telling: Telling) -> Line:
-    standing, _ = row.thing, telling.gettext
-    assert isinstance(standing, Standing)
-    facts = {"month": i18n.format_month(standing.month.first, language(telling.request))}
-    if standing.is_open:
-        title = _("%(month)s can be closed")
-        why = _("Its closing day has come. The page says what still waits.")
-    else:
-        title = _("Open %(month)s again?")
-        why = _("A steward asked for it. It needs the word of another one.")
-    return Line(
-        title=title % facts,
-        path=path_of(telling.request, "months:show", month=standing.month),
-        why=(why,),
-        tag=_("month"),
-    )
-
-
-def _proposal(row: Row, telling: Telling) -> Line:
-    one, _ = row.thing, telling.gettext
-    assert isinstance(one, Proposal)
-    name = one.on_behalf_of_name or one.proposed_by_name
-    return Line(
-        title=_("A change of our agreement, proposed by %(name)s") % {"name": name},
-        path=path_of(telling.request, "proposals:show", id=one.id),
-        why=(_("All who were asked agree or stand aside. A steward decides now."),),
-        said=_shortened(one.reason),
-        tag=_("agreement"),
-    )
-
-
-def _review(_row: Row, telling: Telling) -> Line:
-    _ = telling.gettext
-    return Line(
-        title=_("Does our agreement still fit?"),
-        path=path_of(telling.request, "agreement:show"),
-        why=(_("The day came on which we said we would look at it again."),),
-        tag=_("agreement"),
-    )
 
 
 _TELLERS: Mapping[Why, Callable[[Row, Telling], Line]] = {

@@ -9,11 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from timebank import agreements, closing, months, policy, reports
+from timebank import agreements, closing, lists, months, policy, reports
 from timebank.closing import Unsettled
 from timebank.errors import NotFound
 from timebank.months import Closing, Standing, Step, StepKind, closes_on
 from timebank.periods import Month
+from web import downloads
 from web.attempt import attempt
 from web.forms import Form
 from web.pages import gettext, here, look, now, page, read, see_other, words
@@ -42,6 +43,9 @@ async def index(request: Request) -> Response:
         year = _year(request, begun.year, today.year)
         first = max(Month.of(begun), Month(year, 1))
         last = min(Month.of(today), Month(year, 12))
+        if format := downloads.wanted(request):
+            listed = await lists.months_of(conn, at.community.id, first, last)
+            return await downloads.send(request, listed, format)
         found = await months.between(conn, at.community.id, first, last)
     rows = [Row(one, _closable(one, closes_on(terms, one.month), today)) for one in found]
     return page(

@@ -16,6 +16,7 @@ from timebank import (
     agreements,
     communities,
     directory,
+    lists,
     members,
     policy,
     proposals,
@@ -29,6 +30,7 @@ from timebank.members import Member, MemberKind
 from timebank.patches import overlap, patched
 from timebank.proposals import PENDING, Proposal, Stance, State, Step, StepKind, Voice
 from timebank.proposing import NewProposal
+from web import downloads
 from web.agreement import Change, Clauses, as_adopted, on_the_form, terms_in
 from web.attempt import attempt
 from web.forms import Form
@@ -57,6 +59,9 @@ async def index(request: Request) -> Response:
     """What is proposed now, and what was."""
     at = here(request)
     async with read(request) as conn:
+        if format := downloads.wanted(request):
+            listed = await lists.all_proposals(conn, at.community.id)
+            return await downloads.send(request, listed, format)
         pending = await proposals.listed(conn, at.community.id, PENDING)
         past = await proposals.listed(
             conn, at.community.id, [state for state in State if state not in PENDING], limit=50

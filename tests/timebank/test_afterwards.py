@@ -265,10 +265,10 @@ async def a_full_room(place: MillRoad, sizes: dict[str, int], **facts: Any) -> U
 
 async def _house(conn: Any, place: MillRoad, sector: str) -> UUID:
     house = await a_member(conn, place.id, sector, kind=MemberKind.ORGANISATION)
-    sector_id = at().new_id()
-    await conn.execute(
-        insert(sectors).values(community_id=place.id, id=sector_id, name=sector, position=1)
+    listed = select(sectors.c.id).where(
+        sectors.c.community_id == place.id, sectors.c.name == sector
     )
+    sector_id = (await conn.execute(listed)).scalar_one()
     known = await conn.execute(
         update(organisations)
         .where(organisations.c.community_id == place.id, organisations.c.id == house.id)

@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,16 @@ from tests.timebank import any_row
 from tests.timebank.factories import at
 from tests.timebank.importing import a_csv, bring, read
 from tests.timebank.scenes import MillRoad, helped, mill_road
-from timebank import books, invitations, migrate
+from timebank import books, closing, entries, invitations, migrate, months
 from timebank.archive import document, reading, schema, writing
 from timebank.archive.reading import ArchiveError
 from timebank.cli import main
 from timebank.config import Settings
 from timebank.db import EVERYWHERE, Database
 from timebank.imports import files
+from timebank.periods import Month
+
+OF_OLD = Month(2019, 5)
 
 
 @asynccontextmanager
@@ -58,12 +62,15 @@ async def archived(db: Database, road: MillRoad) -> bytes:
 
 
 async def lived_in(db: Database) -> MillRoad:
-    """Mill Road with entries, an undone one, a former member, secrets, and words like formulas."""
+    """Mill Road with entries, an undone one, a closed month, secrets, and words like formulas."""
     road = await mill_road(db)
     new = helped(road.ana, road.bert)
     await road.approve(await road.record(replace(new, note="=SUM(A1)\nand “more”"), road.ana))
     await road.undo(await _one(road))
-    await bring(
+    await road.agree(closing_day=7)
+    async with db.write(road.id) as conn:
+        await closing.close(conn, road.id, OF_OLD, by=road.carla.id, now=at())
+    await bring(  # an hour of a closed month
         road,
         a_csv("Date,from,to,Comments,quantity", "2019-05-18,Ana Lima,commons,'gift,1.5"),
     )
@@ -145,6 +152,7 @@ async def test_an_archive_comes_back_with_identical_books_on_either_database(
     before = await rows(db, road)
     async with db.read(road.id) as conn:
         head = await books.overview(conn, road.id)
+        closed = await months.closing(conn, road.id, OF_OLD)
     async with opened(elsewhere) as there:
         place = await reading.bring_in(
             there, path_of(content, tmp_path), schema_version=migrate.head()
@@ -154,6 +162,11 @@ async def test_an_archive_comes_back_with_identical_books_on_either_database(
         for name in before:
             assert after[name] == before[name], name
         async with there.read(EVERYWHERE) as conn:
+            assert await months.closing(conn, road.id, OF_OLD) == closed
+            late = select(entries.entries.c.counted_on).where(
+                entries.entries.c.occurred_on == date(2019, 5, 18)
+            )
+            assert (await conn.scalars(late)).all() == [date(2019, 6, 30)]
             names = (await conn.scalars(select(files.incoming.c.name))).all()
         assert "unfinished.csv" not in names
         report = await books.verify(there, place.id, now=at(days=3))
@@ -183,7 +196,7 @@ async def test_every_table_travels_or_says_why_not(
 def test_no_secret_travels_unseen() -> None:
     # A column that is called like a secret is left out, or somebody looked at it and says here why.
     looked_at = {
-        ("journal", "hash"), ("transfer", "hash"), ("verification", "hash"),
+        ("journal", "hash"), ("transfer", "hash"), ("verification", "hash"), ("closing", "hash"),
         ("entry", "salt"),  # the commitments could not be compared without it
     }  # fmt: skip
     for table in schema.tables():

@@ -34,10 +34,13 @@ from tests.timebank.scenes import MillRoad, helped, mill_road
 from timebank import (
     affiliations,
     audit,
+    batches,
     books,
+    closing,
     communities,
     listings,
     members,
+    months,
     my_data,
     statements,
 )
@@ -48,6 +51,7 @@ from timebank.imports.files import Stage, Verdict, What
 from timebank.members import Status
 from timebank.organisations import organisations
 from timebank.people import people
+from timebank.periods import Month
 from web import import_words
 
 PEOPLE = a_csv(
@@ -159,6 +163,35 @@ async def test_hours_are_posted_with_their_true_day_and_in_the_order_of_days(
     assert "Garden" in offered
     assert "Something older" not in offered, "kept with its hours, not offered for new ones"
     assert [act.facts["entries"] for act in acts if act.subject_id == file.id] == [3]
+
+
+async def test_hours_of_a_closed_month_count_in_the_next_open_one_and_are_late(
+    road: MillRoad,
+) -> None:
+    closed = [Month(2024, 4), Month(2024, 5)]
+    await road.agree(closing_day=7)
+    async with road.db.write(road.id) as conn:
+        for month in closed:
+            await closing.close(conn, road.id, month, by=road.carla.id, now=at())
+        before = [await months.closing(conn, road.id, month) for month in closed]
+    file = await bring(
+        road,
+        a_csv(
+            "Date,from,to,Hours,Comments",
+            "2024-04-03,Ana Lima,Bert Okoro,1:00,late",
+            "2024-06-03,Ana Lima,Bert Okoro,0:30,in time",
+        ),
+    )
+    async with road.db.read(road.id) as conn:
+        page = await statements.page(conn, road.id, road.ana.id, by=road.ana.id)
+        assert {line.words: line.late_in for line in page.lines} == {
+            "late": Month(2024, 6),
+            "in time": None,
+        }
+        assert [await months.closing(conn, road.id, month) for month in closed] == before
+    await undo(road, file)
+    async with road.db.read(road.id) as conn:
+        assert [await months.closing(conn, road.id, month) for month in closed] == before
 
 
 async def test_files_that_overlap_bring_nothing_in_twice(road: MillRoad) -> None:
@@ -488,6 +521,22 @@ def test_every_reason_has_a_sentence() -> None:
     assert len(found) > 40
     for key in found:
         assert import_words.sentence(key, facts, "en", str), key
+
+
+async def test_a_file_is_undone_as_a_whole_and_not_from_the_list_of_batches(
+    road: MillRoad,
+) -> None:
+    await bring(road, PEOPLE)
+    file = await bring(road, HOURS)
+    assert file.batch_id is not None
+    async with road.db.read(road.id) as conn:
+        assert await files.of_batch(conn, road.id, file.batch_id) == file
+        with pytest.raises(Forbidden):
+            await batches.undoing(conn, road.id, file.batch_id, by=road.stella.id)
+    with pytest.raises(Forbidden):
+        await batches.undo(
+            road.db, road.id, file.batch_id, by=road.carla.id, reason="Wrong.", now=clock()
+        )
 
 
 async def test_books_are_the_same_after_everything(road: MillRoad) -> None:

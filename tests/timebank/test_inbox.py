@@ -7,6 +7,7 @@ look that takes what another coordinator has in hand.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,15 +17,21 @@ from ledger import Minutes
 from tests.timebank.factories import a_member, at
 from tests.timebank.inbox_rows import entry_of, person_of
 from tests.timebank.scenes import MillRoad, counted, helped, mill_road
-from timebank import entry_steps, inbox
-from timebank.agreements import Approval, OtherSide
+from timebank import closing, entry_steps, inbox, proposal_dates, proposing
+from timebank.agreements import Approval, OtherSide, Terms
 from timebank.db import Database
 from timebank.errors import BadInput, Forbidden, NotConfirmed, NotFound, OwnGain, ReasonMissing
 from timebank.inbox import Inbox, Thing, Why, aside, in_hand
+from timebank.inbox.of_rules import Review, WaitingMonth
 from timebank.limits import Beyond
 from timebank.members import Member, Status
 from timebank.moment import Moment
 from timebank.odd import Oddity
+from timebank.periods import Month
+from timebank.proposals import Proposal, Stance
+from timebank.proposing import NewProposal
+
+APRIL = Month(2026, 4)
 
 
 @pytest.fixture
@@ -286,3 +293,51 @@ async def test_fifty_rows_take_as_many_queries_as_two(place: MillRoad) -> None:
         numbers.append(len(sent))
     assert numbers[0] == numbers[1]
     assert numbers[0] <= 13
+
+
+async def test_months_proposals_and_the_agreement_wait_until_somebody_did_something(
+    place: MillRoad,
+) -> None:
+    await place.agree(closing_day=4, review_on=at(days=1).at.date())
+    terms = replace(Terms(), dispute_days=14)
+    async with place.db.write(place.id) as conn:
+        new = NewProposal(
+            terms, "Two weeks to answer.", (place.bert.id,), at(days=9).at.date(), None, 2
+        )
+        proposal = await proposing.propose(conn, place.id, new, by=place.ana.id, now=at())
+    await closing.remind(place.db, now=at(days=2))
+    await proposal_dates.keep(place.db, now=at(days=2))
+    later = at(days=3)
+    assert (await look(place, now=later)).counts == {Why.MONTH: 1, Why.REVIEW: 1}
+    async with place.db.write(place.id) as conn:
+        await proposing.say(
+            conn, place.id, proposal.id, Stance.AGREE, "", member=place.bert.id, by=place.bert.id,
+            now=later,
+        )  # fmt: skip
+    found = await look(place, now=later)
+    month, review, decide = (row.thing for row in found.rows)
+    assert isinstance(month, WaitingMonth)
+    assert (month.standing.month, month.asked) == (APRIL, None)
+    assert review == Review(2, at(days=1).at.date())
+    assert isinstance(decide, Proposal)
+    assert decide.id == proposal.id
+    assert list(found.counts) == [Why.MONTH, Why.PROPOSAL, Why.REVIEW]
+    for words, why in (
+        ("ABRIL 2026", Why.MONTH),
+        ("weeks", Why.PROPOSAL),
+        ("lima", Why.PROPOSAL),
+        ("talked", Why.REVIEW),
+    ):
+        assert [row.why for row in (await look(place, now=later, search=words)).rows] == [why]
+    async with place.db.write(place.id) as conn:
+        await closing.close(conn, place.id, APRIL, by=place.carla.id, now=later)
+        await proposing.settle(conn, place.id, proposal.id, by=place.stella.id, now=later)
+    assert (await look(place, now=later)).total == 0  # a new version was looked at
+    async with place.db.write(place.id) as conn:
+        await closing.ask_to_reopen(
+            conn, place.id, APRIL, "A sheet was lost.", by=place.stella.id, now=later
+        )
+    (row,) = (await look(place, now=later)).rows
+    assert isinstance(row.thing, WaitingMonth)
+    assert row.thing.asked is not None
+    assert (row.thing.asked.name, row.thing.asked.words) == (place.stella.name, "A sheet was lost.")

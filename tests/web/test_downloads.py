@@ -15,6 +15,8 @@ from httpx2 import Response
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select
 
+from tests.web.test_imports import upload
+from tests.web.test_proposals import propose
 from tests.web.test_sheets import HEAD, post
 from tests.web.test_sheets import rows as rows_of_a_sheet
 from tests.web.town import Town
@@ -35,12 +37,16 @@ LISTS = {
     "inbox:index": ("Carla", "inbox"),
     "books:show": ("Carla", "books"),
     "batches:index": ("Carla", "batches/"),
+    "imports:index": ("Carla", "imports/"),
+    "proposals:index": ("Ana", "proposals/"),
+    "months:index": ("Ana", "months/"),
     "batches:show": ("Carla", f"batches/{HEAD['id']}"),
 }
 """Each page with a list on it, and who asks for it here."""
 
 NO_LISTS = {
     "mail:index": "the demo's own mail, of no community",
+    "exports:index": "all there is, at once",
     "paper:index": "where one begins; there is no list on it",
     "lists:index": "where one begins; there is no list on it",
     "care:index": "who is to be looked after is a table in the inbox",
@@ -74,6 +80,8 @@ async def busy(town: Town) -> None:
     lift = {"which": "request", "title": "A lift"}
     assert (await town.post("Ana", "listings/", lift)).status_code == 303
     await post(town, HEAD | rows_of_a_sheet(("4/5", "Jorge", "Bert", "1h", "From a slip")))
+    await upload(town, "Carla", b"Name\nOmar Haddad\n")
+    await propose(town, dispute_days="14")
 
 
 def test_every_page_that_is_called_a_list_is_one_here() -> None:
@@ -86,7 +94,8 @@ async def test_every_list_has_its_links_and_both_files(town: Town) -> None:
     for name, (who, path) in LISTS.items():
         path = path.replace("{bert}", str(town.id("Bert")))
         page = (await town.get(who, path)).text
-        links = re.findall(r'href="([^"]+[?;]as=(?:csv|xlsx))" download', page)
+        end = page[page.index('<p class="take ') :]
+        links = re.findall(r'href="([^"]+[?;]as=(?:csv|xlsx))" download', end)
         assert len(links) == 2, name
         as_csv = rows(await town.get(who, path, **{"as": "csv"}))
         as_xlsx = sheet(await town.get(who, path, **{"as": "xlsx"}))

@@ -161,7 +161,7 @@ async def test_late_hours_are_marked_on_the_entry_the_statement_and_in_the_next_
         await june.approve(entry)
     statement = await june.get("Ana", "statement")
     assert "late, counts in June 2026" in statement.text
-    assert "2026-06" in (await june.get("Ana", "statement.csv")).text
+    assert "2026-06" in (await june.get("Ana", "statement", **{"as": "csv"})).text
     assert "reported in June 2026" in (await june.get("Ana", f"entries/{late[0].id}")).text
     report = await june.get("Carla", "reports?first=2026-06-01&last=2026-06-30")
     assert "Late: 5:00 of it happened in months that were closed already." in report.text

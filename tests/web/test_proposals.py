@@ -84,7 +84,7 @@ async def test_a_proposal_that_makes_no_sense_comes_back_as_it_was_typed(town: T
         ("reason", "", "Please fill this in"),
         ("step", "0", "at least 1"),
         ("open_until", "2026-05-04", "from tomorrow on"),
-        ("effective_on", "2026-05-03", "This day is over"),
+        ("effective_on", "2026-05-03", "This day is past"),
         ("asked-0", "Zebedee", "Nobody here is called"),
         ("closing_day", "29", "at most 28"),
         ("house", "nonsense", "Choose one of those offered"),

@@ -263,9 +263,15 @@ async def get(conn: AsyncConnection, community: UUID, id: UUID) -> File:
     raise NotFound("import")
 
 
-async def latest(conn: AsyncConnection, community: UUID, limit: int = 50) -> list[File]:
+async def latest(conn: AsyncConnection, community: UUID, limit: int | None = 50) -> list[File]:
     """The files of a community, the newest first."""
     return await _files(conn, community, None, limit=limit)
+
+
+async def of_batch(conn: AsyncConnection, community: UUID, batch: UUID) -> File | None:
+    """The file whose hours are in a batch, if it came from a file."""
+    found = await _files(conn, community, incoming.c.batch_id == batch, limit=1)
+    return found[0] if found else None
 
 
 async def same_as(conn: AsyncConnection, file: File) -> File | None:
@@ -508,7 +514,9 @@ async def made_by(conn: AsyncConnection, file: File, kind: str) -> list[UUID]:
     return [row.thing_id for row in found]
 
 
-async def _files(conn: AsyncConnection, community: UUID, which: Any, *, limit: int) -> list[File]:
+async def _files(
+    conn: AsyncConnection, community: UUID, which: Any, *, limit: int | None
+) -> list[File]:
     query = (
         select(incoming, members.c.name.label("made_by_name"))
         .join(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from timebank import attendance, months, proposals, settled, stays, walk_ins
 from timebank.i18n import N_
-from timebank.inbox import of_care, of_entries, of_gatherings, of_listings, of_members, of_months
+from timebank.inbox import of_care, of_entries, of_gatherings, of_listings, of_members, of_rules
 from timebank.inbox.source import Act, Source, Why
 
 _ENTRY = frozenset({Act.APPROVE, Act.RETURN, Act.TAKE})
@@ -156,26 +156,26 @@ SOURCES: tuple[Source, ...] = (
     ),
     Source(
         Why.MONTH,
-        N_("Months to close"),
+        N_("Months"),
         months.waits,
-        of_months.read_months,
-        of_months.finds_none,
+        of_rules.read_months,
+        of_rules.finds_month,
         _TAKEN,
     ),
     Source(
         Why.PROPOSAL,
-        N_("Proposals to settle"),
+        N_("Proposals to decide"),
         proposals.waits,
-        of_months.read_proposals,
-        of_months.finds_proposal,
+        of_rules.read_proposals,
+        of_rules.finds_proposal,
         _TAKEN,
     ),
     Source(
         Why.REVIEW,
-        N_("Our agreement, again"),
+        N_("Our agreement"),
         proposals.reviews_waiting,
-        of_months.read_reviews,
-        of_months.finds_none,
+        of_rules.read_reviews,
+        of_rules.finds_review,
         _TAKEN,
     ),
 )
