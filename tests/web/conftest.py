@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
@@ -97,7 +97,9 @@ async def web_on_sqlite(sqlite_settings: Settings) -> AsyncIterator[Web]:
 
 
 @contextlib.asynccontextmanager
-async def served(settings: Settings) -> AsyncIterator[str]:
+async def served(
+    settings: Settings, clock: Callable[[], Moment] = Moment.now
+) -> AsyncIterator[str]:
     """A real server on a free port, with its housekeeping, for a real browser; its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -105,7 +107,11 @@ async def served(settings: Settings) -> AsyncIterator[str]:
     base_url = f"http://127.0.0.1:{port}"
     settings = replace(settings, base_url=base_url, port=port, environment=Environment.DEMO)
     config = uvicorn.Config(
-        create_app(settings), port=port, log_level="warning", access_log=False, ws="none"
+        create_app(settings, clock=clock),
+        port=port,
+        log_level="warning",
+        access_log=False,
+        ws="none",
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
