@@ -155,6 +155,7 @@ class Sixty:
     def until(self, day: int, month: int = 5) -> None:
         """Turn the clock to noon of a day."""
         self.town.later = START.replace(month=month, day=day) - START
+        self.town.a_new_day()
 
     async def know_everyone(self) -> None:
         """Find those who were brought in by their first names."""

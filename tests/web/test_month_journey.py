@@ -9,11 +9,16 @@ With `SCREENSHOTS` naming a folder, each step leaves a picture there, to be look
 
 from __future__ import annotations
 
+import csv
+import io
 import re
+import shutil
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from playwright.async_api import Browser, Page, expect
+from pypdf import PdfReader
 
 from ledger import Minutes
 from tests.web.effort import Effort
@@ -28,8 +33,11 @@ from tests.web.sixty import (
     sixty,
 )
 from tests.web.test_limits import limited
-from timebank import books
+from tests.web.test_months import all_of_it
+from timebank import books, migrate
+from timebank.archive import reading
 from timebank.config import Settings
+from timebank.db import Database
 from timebank.members import Role
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -40,14 +48,30 @@ def hours(minutes: int) -> str:
     return f"{minutes // 60}:{minutes % 60:02}"
 
 
+@pytest.fixture
+def empty(sqlite_template: Path, tmp_path: Path) -> Settings:
+    """Another installation, with nothing in it yet."""
+    settings = Settings(data=tmp_path / "elsewhere", database_url="")
+    settings.data.mkdir()
+    shutil.copyfile(sqlite_template, settings.data / "timebank.sqlite")
+    return settings
+
+
 async def test_a_month_from_two_lists_to_a_closed_month_and_another_installation(
-    browser: Browser, db_settings: Settings, tmp_path: Path
+    browser: Browser, db_settings: Settings, empty: Settings, tmp_path: Path
 ) -> None:
     async with sixty(db_settings, browser) as there:
         await _the_lists_come_in(there, tmp_path)
         await _a_sheet_is_typed(there)
         await _members_write_hours_down(there)
+        await _something_is_offered_and_something_asked(there)
         await _many_are_approved_at_once(there)
+        await _a_dispute_is_talked_about_and_kept(there)
+        await _one_is_corrected_in_one_go_and_one_undone(there)
+        await _the_inbox_knows_who_needs_a_word(there)
+        await _statements_are_printed(there)
+        await _the_month_is_closed(there)
+        await _everything_moves_to_another_installation(there, empty, tmp_path)
         report = await books.verify(there.town.db, there.town.community.id, now=there.town.now)
         assert report.sound, report.findings
 
@@ -215,3 +239,217 @@ async def _many_are_approved_at_once(there: Sixty) -> None:
         await expect(page.get_by_role("status")).to_contain_text(f"{len(GAVE)} entries")
     for deed in GAVE:
         there.book.wrote(*deed)
+
+
+async def _something_is_offered_and_something_asked(there: Sixty) -> None:
+    town = there.town
+    async with there.as_("Greta", width=390, script=False) as page:
+        await page.goto(town.path("listings/new?kind=offer"))
+        await page.get_by_label("In a few words").fill("Bread baking for beginners")
+        await page.get_by_role("button", name="Put it on the board").click()
+        await expect(page.get_by_role("main")).to_contain_text("Bread baking for beginners")
+    form = {"which": "request", "title": "A lift to the eye clinic"}
+    assert (await town.post("Kofi", "listings/", form)).is_redirect
+
+
+# ── What went wrong, and what nobody saw to ──────────────────────────────────────────────────────
+
+
+async def _on_the_statements(
+    there: Sixty, giver: str, receiver: str, minutes: int, day: str, note: str
+) -> str:
+    """The path of an entry that Carla approved."""
+    id = await _writes(there, giver, receiver, minutes, day, note)
+    await there.town.approve(await there.town.entry(UUID(id)))
+    return f"entries/{id}"
+
+
+async def _a_dispute_is_talked_about_and_kept(there: Sixty) -> None:
+    there.until(14)
+    town = there.town
+    path = await _on_the_statements(there, "Ana", "Bruno", 60, "2026-05-11", "A walk by the canal")
+    async with there.as_("Bruno", width=390, script=False) as bruno, there.as_("Carla") as carla:
+        await bruno.goto(town.path(path))
+        await bruno.get_by_text("No, it was different").click()
+        await bruno.get_by_label("How was it?").fill("I was away that day.")
+        await bruno.get_by_role("button", name="Say that it is not right").click()
+        await carla.goto(town.path("inbox?why=dispute"))
+        await carla.get_by_role("link", name=re.compile("Ana .* gave time to Bruno")).click()
+        await carla.get_by_role("button", name="I’ll look into it").click()
+        answer = await town.post(
+            "Ana", f"{path}/answer", {"words": "It was after lunch, by the lock."}
+        )
+        assert answer.is_redirect
+        await carla.reload()
+        await expect(carla.get_by_role("main")).to_contain_text("It was after lunch, by the lock.")
+        await there.picture(carla, "08-dispute")
+        await carla.get_by_text("It is right: it stays").click()
+        await carla.get_by_label("What you found out").fill("Both remember it now.")
+        await carla.get_by_role("button", name="Settle it: the entry stays").click()
+        await expect(carla.get_by_role("main")).to_contain_text("Both remember it now.")
+        await bruno.reload()
+        await expect(bruno.get_by_role("main")).to_contain_text("it stays as it is")
+        await expect(bruno.get_by_role("main")).to_contain_text("Both remember it now.")
+        await there.picture(bruno, "09-kept")
+    there.book.wrote("Ana", "Bruno", 60)
+
+
+async def _one_is_corrected_in_one_go_and_one_undone(there: Sixty) -> None:
+    town = there.town
+    long = await _on_the_statements(there, "Chidi", "Agnes", 120, "2026-05-12", "The hedge")
+    twice = await _on_the_statements(there, "Elif", "Bert", 45, "2026-05-12", "The same again")
+    async with there.as_("Carla") as page:
+        await page.goto(town.path(long))
+        await page.get_by_role("link", name="Correct this entry").click()
+        await page.get_by_label("How long?").fill("1:00")
+        await page.get_by_label("Why is it corrected?").fill("An hour less: the tea was not work.")
+        await there.picture(page, "10-correct")
+        await page.get_by_role("button", name="Correct it", exact=True).click()
+        await expect(page.get_by_role("main")).to_contain_text("This corrects an earlier entry")
+        fresh = page.url.rsplit("/", 1)[1]
+        await page.goto(town.path(twice))
+        await page.get_by_role("link", name="Undo this entry").click()
+        await page.get_by_label("Why?").fill("It was on the sheet already.")
+        await page.get_by_role("button", name="Undo 0:45").click()
+        await expect(page.get_by_role("main")).to_contain_text("It was on the sheet already.")
+        await page.goto(town.path(f"statement/{town.id('Bert')}"))
+        await expect(page.locator("li.undone")).to_have_count(2)
+        await expect(page.get_by_role("main")).not_to_contain_text("passed the lowest balance")
+        await there.picture(page, "11-struck-out")
+    await town.approve(await town.entry(UUID(fresh)), by="Dora")
+    there.book.wrote("Chidi", "Agnes", 60)
+
+
+async def _the_inbox_knows_who_needs_a_word(there: Sixty) -> None:
+    """Somebody past a limit, somebody who would like to join, and a request that stands alone."""
+    there.until(26)
+    town = there.town
+    await _on_the_statements(there, "Hugo", "Doris", 390, "2026-05-25", "Moving house")
+    there.book.wrote("Hugo", "Doris", 390)
+    async with there.as_(None, width=390, script=False) as page:
+        await page.goto(town.path("join"))
+        await page.get_by_label("Your name").fill("Noor Haddad")
+        await page.get_by_label("Your e-mail address").fill("noor@mill.example")
+        await page.get_by_role("button", name="Ask to join").click()
+        await expect(page.get_by_role("main")).to_contain_text("Thank you")
+    async with there.as_("Carla") as page:
+        await page.goto(town.path("inbox"))
+        main = page.get_by_role("main")
+        for words in (called("Doris"), "Noor Haddad", "A lift to the eye clinic"):
+            await expect(main).to_contain_text(words)
+        await expect(main).not_to_contain_text("is new here")  # they came with the list
+        await there.picture(page, "12-inbox-later")
+        await page.get_by_role("button", name="Welcome Noor Haddad").click()
+        await expect(main).to_contain_text("Welcome, Noor Haddad!")
+        await page.goto(town.path("inbox?why=call"))
+        await page.get_by_role("button", name=re.compile("We talked: put aside.*Doris")).click()
+        await page.get_by_label("A word about it").fill("She gives again after the move.")
+        await page.get_by_role("button", name="Put one thing aside").click()
+        await expect(main).to_contain_text("You put one thing aside")
+        await page.goto(town.path("inbox?why=request"))
+        await expect(main).to_contain_text("A lift to the eye clinic")
+
+
+# ── The month is over ────────────────────────────────────────────────────────────────────────────
+
+
+async def _statements_are_printed(there: Sixty) -> None:
+    """A page for each of those whom no mail reaches."""
+    there.until(3, month=6)
+    async with there.as_("Carla") as page:
+        await page.goto(there.town.path("paper/"))
+        async with page.expect_response(re.compile("/paper/statements/file")) as opened:
+            await page.get_by_role("button", name="For 30 people without e-mail").click()
+        url = (await opened.value).url
+    async with there.as_("Carla") as page:
+        document = PdfReader(io.BytesIO(await (await page.request.get(url)).body()))
+    assert len(document.pages) == 30
+    said = [" ".join(page.extract_text().split()) for page in document.pages]
+    for name in WITHOUT_MAIL:
+        assert sum(called(name) in one and "May 2026" in one for one in said) >= 1, name
+
+
+async def _the_month_is_closed(there: Sixty) -> None:
+    town = there.town
+    waiting = await _writes(there, "Tove", "Edith", 30, "2026-05-28", "Reading the post aloud")
+    async with there.as_("Carla") as page:
+        await page.goto(town.path("months/2026-05"))
+        main = page.get_by_role("main")
+        await expect(main).to_contain_text("One thing with a day in this month still waits")
+        await expect(main).to_contain_text(called("Edith"))
+        await there.picture(page, "13-before-closing")
+        await page.get_by_role("button", name="Close May 2026").click()
+        await expect(main).to_contain_text("Closed by Carla Reyes on")
+        await there.picture(page, "14-closed")
+    closed = await all_of_it(town)
+    await _the_report_is_right(there)
+    await town.approve(await town.entry(UUID(waiting)))
+    late = await _on_the_statements(there, "Tove", "Ivy", 60, "2026-05-30", "Found in a pocket")
+    answer = await town.post("Carla", f"{late}/undo", {"words": "It was Ivy who gave."})
+    assert answer.is_redirect
+    async with there.as_("Tove", width=390) as page:
+        await page.goto(town.path(f"entries/{waiting}"))
+        await expect(page.get_by_role("main")).to_contain_text("it is reported in June 2026")
+        await page.goto(town.path("statement"))
+        await expect(page.get_by_role("main")).to_contain_text("late, counts in June 2026")
+        await there.picture(page, "15-late")
+    assert await all_of_it(town) == closed
+
+
+async def _the_report_is_right(there: Sixty) -> None:
+    """Its figures are those of the test's own book, and nobody is found in it."""
+    town, book = there.town, there.book
+    gave, received = book.gave, book.received
+    async with there.as_("Ana", width=390, script=False) as page:
+        await page.goto(town.path("months/2026-05"))
+        main = page.get_by_role("main")
+        for words in (
+            f"{len(gave | received)} people gave or received hours: {len(gave)} gave, "
+            f"{len(received)} received, {len(gave & received)} did both.",
+            f"{len(book.deeds)} exchanges.",
+            hours(book.minutes),
+        ):
+            await expect(main).to_contain_text(words)
+        await expect(main).not_to_contain_text("Hill Top")
+        # The total stands in the columns of what it adds up.
+        column = page.locator("table.figures").first.locator("tr > :nth-child(2)")
+        boxes = [await cell.bounding_box() for cell in await column.all()]
+        places = {box["x"] for box in boxes if box}
+        assert len(places) == 1, places
+        await there.picture(page, "16-report")
+        table = await page.request.get(town.path("months/2026-05/1?as=csv"))
+        text = (await table.body()).decode("utf-8-sig")
+    rows = {(row["about"], row["row"]): row for row in csv.DictReader(io.StringIO(text))}
+    assert rows["May 2026", "People who gave"]["figure"] == str(len(gave))
+    assert rows["May 2026", "Exchanges"]["figure"] == str(len(book.deeds))
+    areas = book.by_area()
+    small = tuple(a + b for a, b in zip(areas["Hill Top"], areas["Canal"], strict=True))
+    for row, figures in (("Mill Road", areas["Mill Road"]), ("2 other areas", small)):
+        found = rows["Where people live", row]
+        assert (int(found["given_minutes"]), int(found["received_minutes"])) == figures, row
+    assert "Hill Top" not in text
+
+
+async def _everything_moves_to_another_installation(
+    there: Sixty, empty: Settings, tmp_path: Path
+) -> None:
+    """The file a steward takes along, brought into an empty one: the books are the same."""
+    town, archive = there.town, tmp_path / "everything.zip"
+    async with there.as_("Stella") as page:
+        await page.goto(town.path("exports/"))
+        async with page.expect_download() as taken:
+            await page.get_by_role("button", name="Download everything as one file").click()
+        await (await taken.value).save_as(archive)
+    async with town.db.read(town.community.id) as conn:
+        here = await books.overview(conn, town.community.id)
+    elsewhere = Database(empty)
+    await elsewhere.start()
+    try:
+        place = await reading.bring_in(elsewhere, archive, schema_version=migrate.head())
+        async with elsewhere.read(place.id) as conn:
+            assert await books.overview(conn, place.id) == here
+        report = await books.verify(elsewhere, place.id, now=town.now)
+        assert report.sound, report.findings
+        assert (report.seq, report.hash) == (here.head_seq, here.head_hash)
+    finally:
+        await elsewhere.stop()
