@@ -301,7 +301,11 @@ class _Act:
 
     @property
     def override(self) -> bool:
-        return self.posting.override
+        """Whether somebody let this one pass hard floors, for a reason.
+
+        Hours from before are not held to them as a whole list: of no line of it is that to be said.
+        """
+        return self.posting.override and not isinstance(self.request, BringIn)
 
     @property
     def quiet(self) -> bool:

@@ -34,6 +34,7 @@ from ledger.sql.types import Count, Id, Instant, Words
 from timebank import audit, caring, keeping_apart, members, policy
 from timebank.agreements import Terms
 from timebank.errors import Forbidden, NotFound
+from timebank.imports import files
 from timebank.members import Member, MemberKind, Role, Status
 from timebank.moment import Moment
 
@@ -242,12 +243,20 @@ def waits(community: UUID, *, terms: Terms, now: Moment) -> Select[Any]:
 
 
 def _are_new(table: Any) -> Iterable[ColumnElement[bool]]:
-    """Who can be a newcomer at all: people who were welcomed, and do not welcome others."""
+    """Who can be a newcomer at all: people who were welcomed, and do not welcome others.
+
+    Whom a list from before brought in is known here, unless the list says since when and it is not
+    long: the day they joined is then another one than the day the file came.
+    """
+    listed = select(files.made.c.thing_id).where(
+        files.made.c.community_id == table.c.community_id, files.made.c.kind == "member"
+    )
     return (
         table.c.status == Status.ACTIVE.value,
         table.c.role == Role.MEMBER.value,
         table.c.kind == MemberKind.PERSON.value,
         table.c.joined_at.is_not(None),
+        (table.c.joined_at != table.c.applied_at) | table.c.id.not_in(listed),
     )
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from tests.timebank.factories import a_member, at
+from tests.timebank.importing import a_csv, bring
 from tests.timebank.scenes import DAY, MillRoad, mill_road
 from timebank import (
     applications,
@@ -205,6 +206,18 @@ async def test_a_newcomer_whose_list_is_open_waits_after_a_fortnight(road: MillR
     assert done == 4
     assert await _waiting(road, at(days=15)) == []
     assert await _do(road, welcoming.tick_all, waiting, by=road.carla, now=at(days=15)) == 0
+
+
+async def test_whom_a_list_brought_in_is_no_newcomer(road: MillRoad) -> None:
+    await bring(road, a_csv("Name,Area", "Noor Haddad,Canal", "Omar Haddad,Canal"))
+    other = await _do(road, members.add, by=road.carla, name="Pilar Soto")
+    async with road.db.read(road.id) as conn:
+        new = {one.member.name for one in await welcoming.newcomers(conn, road.id)}
+        waiting = await conn.scalars(welcoming.waits(road.id, terms=Terms(), now=at(days=30)))
+        assert other.id in set(waiting)
+        assert len(await welcoming.of(conn, road.id, other.id)) == 4
+    assert "Pilar Soto" in new
+    assert not {name for name in new if "Haddad" in name}
 
 
 async def test_a_new_step_makes_no_newcomers_of_old_members(road: MillRoad) -> None:

@@ -98,7 +98,7 @@ async def web_on_sqlite(sqlite_settings: Settings) -> AsyncIterator[Web]:
 
 @contextlib.asynccontextmanager
 async def served(
-    settings: Settings, *, clock: Callable[[], Moment] = Moment.now
+    settings: Settings, clock: Callable[[], Moment] = Moment.now
 ) -> AsyncIterator[str]:
     """A real server on a free port, with its housekeeping, for a real browser; its address."""
     with socket.socket() as probe:

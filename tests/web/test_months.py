@@ -94,7 +94,7 @@ async def test_before_the_agreed_day_nothing_is_closed(town: Town) -> None:
     assert "can be closed from 2026-06-07 on" in answer.text
 
 
-async def _all_of_it(town: Town) -> dict[str, object]:
+async def all_of_it(town: Town) -> dict[str, object]:
     """The report as people get it: on the page, and as each kind of file."""
     page = await town.get("Ana", f"{MAY}/1")
     assert page.status_code == 200
@@ -143,9 +143,9 @@ async def test_a_closed_months_report_is_the_same_byte_for_byte_whatever_happens
     await agree(town)
     entries = await a_busy_may(town)
     await town.post("Carla", f"{MAY}/close", {})
-    before = await _all_of_it(town)
+    before = await all_of_it(town)
     await _everything_changes(town, entries)
-    assert await _all_of_it(town) == before
+    assert await all_of_it(town) == before
     assert b'"active":5' in before["json"]  # type: ignore[operator]
 
 

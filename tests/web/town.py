@@ -90,6 +90,10 @@ class Town:
             self._tokens[name] = token  # committed: others who ask at the same time may use it
         return self._tokens[name]
 
+    def a_new_day(self) -> None:
+        """Everyone signs in again: sessions end when nobody comes by for weeks."""
+        self._tokens.clear()
+
     async def record(
         self,
         giver: str,
