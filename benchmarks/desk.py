@@ -57,8 +57,6 @@ from timebank.periods import Month
 MILLISECONDS = 150.0  # at most, for a page that is used all day
 A_YEAR = 2_000.0  # at most, for the report of a year
 
-_SECTORS = ("Health", "Housing", "Education", "Arts", "Voluntary and community", "Local government")
-
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -228,14 +226,7 @@ async def _coordinator(conn: AsyncConnection, made: Books, now: Moment) -> str:
 async def _organisations(conn: AsyncConnection, made: Books, now: Moment, dice: Random) -> None:
     """Fifty organisations or fewer; two members in five belong to one."""
     common = {"community_id": made.community}
-    kinds = [now.new_id() for _ in _SECTORS]
-    await conn.execute(
-        insert(sectors.sectors),
-        [
-            common | {"id": id, "name": name, "position": place}
-            for place, (id, name) in enumerate(zip(kinds, _SECTORS, strict=True))
-        ],
-    )
+    kinds = [one.id for one in await sectors.of(conn, made.community)]
     houses = []
     for number in range(min(50, len(made.members) // 10)):
         house = await members.insert_member(
@@ -247,13 +238,13 @@ async def _organisations(conn: AsyncConnection, made: Books, now: Moment, dice: 
             now=now,
         )
         houses.append(house.id)
-    await conn.execute(
-        insert(organisations.organisations),
-        [
-            common | {"id": id, "sector_id": kinds[place % len(kinds)]}
-            for place, id in enumerate(houses)
-        ],
-    )
+    table = organisations.organisations
+    for place, id in enumerate(houses):
+        await conn.execute(
+            update(table)
+            .where(table.c.community_id == made.community, table.c.id == id)
+            .values(sector_id=kinds[place % len(kinds)])
+        )
     belong = dice.sample(made.members, len(made.members) * 2 // 5)
     await conn.execute(
         insert(affiliations.affiliations),
@@ -284,9 +275,9 @@ async def _requests(conn: AsyncConnection, made: Books, now: Moment, dice: Rando
         insert(listings.answers),
         [
             common
-            | {"listing_id": id, "member_id": dice.choice(made.members)}
-            | {"words": "I can", "at": now.at}
-            for id, _ in asked[::2]
+            | {"listing_id": id, "member_id": who, "written_by": who, "words": "I can"}
+            | {"contact_shared": False, "at": now.at}
+            for id, who in ((id, dice.choice(made.members)) for id, _ in asked[::2])
         ],
     )
 

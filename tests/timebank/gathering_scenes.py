@@ -7,7 +7,7 @@ from datetime import date, time
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 
 from ledger import Minutes
 from tests.timebank.factories import at
@@ -141,7 +141,14 @@ class Circle:
                 there = select(organisations.c.id).where(
                     organisations.c.community_id == self.id, organisations.c.id == house.id
                 )
-                if (await conn.execute(there)).first() is None:
+                if (await conn.execute(there)).first():
+                    await conn.execute(
+                        update(organisations)
+                        .where(organisations.c.community_id == self.id)
+                        .where(organisations.c.id == house.id)
+                        .values(sector_id=sector_id)
+                    )
+                else:
                     await conn.execute(
                         insert(organisations).values(
                             community_id=self.id, id=house.id, sector_id=sector_id

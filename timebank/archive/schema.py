@@ -28,6 +28,8 @@ VERSION = 1
 LEFT_OUT: Mapping[str, str] = {
     "session": "who is signed in where: secrets, of no use elsewhere",
     "token": "links that were mailed or printed: secrets, for another address",
+    "door": "codes at the door of a gathering: secrets, printed for one evening",
+    "feed": "secret addresses of calendars: whoever wants one makes a new one there",
     "throttle": "wrong tries to sign in, forgotten within the hour",
     "outbox": "mail that was sent, or will be sent by the installation it is in",
     "import_row": "rows of files that were not brought in; those files stay behind too",
