@@ -40,6 +40,8 @@ from timebank.moment import Moment
 
 PATIENCE = timedelta(days=14)
 """After so long a newcomer whose list is not done waits in the inbox."""
+NEW_FOR = timedelta(days=365)
+"""So long somebody is new; whoever was here for a year is no newcomer, whatever was not ticked."""
 
 steps = Table(
     "welcome_step",
@@ -230,7 +232,10 @@ async def newcomers(conn: AsyncConnection, community: UUID, *, limit: int = 200)
 
 
 def waits(community: UUID, *, terms: Terms, now: Moment) -> Select[Any]:
-    """Newcomers whose list is not done after `PATIENCE`: (member's id, since when here)."""
+    """Newcomers whose list is not done after `PATIENCE`: (member's id, since when here).
+
+    Not of longer ago than `NEW_FOR`.
+    """
     del terms  # no agreement says anything about it
     table = members.members
     missing = exists().where(steps.c.community_id == table.c.community_id, _open_for(table))
@@ -238,6 +243,7 @@ def waits(community: UUID, *, terms: Terms, now: Moment) -> Select[Any]:
         table.c.community_id == community,
         *_are_new(table),
         table.c.joined_at <= now.at - PATIENCE,
+        table.c.joined_at > now.at - NEW_FOR,
         missing,
     )
 
