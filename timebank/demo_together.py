@@ -23,7 +23,9 @@ from timebank.proposals import Proposal, Stance
 from timebank.proposing import NewProposal
 
 _LATE_WEEK = 2
-_LATE_AFTER = timedelta(days=45)  # by then its month is closed, whatever the calendar
+_LATE_AFTER = timedelta(days=48)
+"""Before the sheet was found. With the days since then it is more than two months: whatever the
+calendar says, the month of that afternoon is not the latest, and is closed by then."""
 _SLOW_READERS = 10  # days to say that one remembers it otherwise
 
 
