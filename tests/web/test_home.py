@@ -68,7 +68,7 @@ async def test_the_menu_has_every_page_once_and_coordinators_have_theirs(town: T
     assert len(set(of_carla)) == len(of_carla) > len(of_ana) == len(set(of_ana))
     hers = [path for path in of_carla if path not in of_ana]
     assert town.path("care/") in hers
-    for path in hers:
+    for path in set(hers) - {town.path("attendance/")}:  # whoever organises has lists, too
         assert (await town.get("Ana", path.removeprefix(town.path("")))).status_code == 403
 
 

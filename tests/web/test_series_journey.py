@@ -261,7 +261,7 @@ async def _it_is_thanked_for_and_remembered(road: Road, evening: UUID, coming: U
     assert "Thank you for Tea and talk" in await road.mails(address_of(NEIGHBOURS[0]))
     jorge, ada = await road.phone("Jorge Medina"), await road.phone(NEIGHBOURS[0])
     await jorge.goto(road.path(f"gatherings/{evening}"))
-    await jorge.get_by_role("link", name="What is left of it").click()
+    await jorge.get_by_role("button", name="What is left of it").click()
     await expect(_main(jorge)).to_contain_text("Next time Tea and talk")
     await jorge.get_by_label("What was useful?").first.fill("The quiet room.")
     await jorge.get_by_label("Members may read it on this page").first.check()
