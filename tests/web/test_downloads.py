@@ -45,6 +45,10 @@ LISTS = {
 """Each page with a list on it, and who asks for it here."""
 
 NO_LISTS = {
+    "attendance:index": "a list of what to do",
+    "formats:index": "a few names to choose from",
+    "gatherings:index": "what is coming; it goes along as a calendar",
+    "whats_on:index": "for everybody; it goes along as a calendar",
     "mail:index": "the demo's own mail, of no community",
     "exports:index": "all there is, at once",
     "paper:index": "where one begins; there is no list on it",
