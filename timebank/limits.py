@@ -148,7 +148,11 @@ async def of(conn: AsyncConnection, community: UUID, account_id: UUID, terms: Te
             .where(tables.account.c.community_id == community, tables.account.c.id == account_id)
         )
     ).one_or_none()
-    balance, given = (row.balance, row.given or ZERO) if row else (ZERO, ZERO)
+    return around(terms, row.balance, row.given or ZERO) if row else around(terms, ZERO, ZERO)
+
+
+def around(terms: Terms, balance: Minutes, given: Minutes) -> Limits:
+    """The limits of an account with this balance, whose member has given so much help."""
     return Limits(
         balance=balance,
         given=given,

@@ -55,7 +55,7 @@ async def show(request: Request) -> Response:
         of_mine = await entries.waiting_of(conn, community, me.id, WAITING)
         latest = await statements.page(conn, community, me.account_id, by=me.id, limit=LATEST)
         terms = (await agreements.current(conn, community)).terms
-        limit = await limits.of(conn, community, me.account_id, terms)
+        limit = limits.around(terms, latest.balance, latest.given)
         in_inbox = await inbox.count(conn, community, now=now(request)) if coordinates else 0
         actor = await acting.one(conn, community, me.id)
         unfinished = await lately.unfinished(
