@@ -6,7 +6,7 @@ is looked for in all of them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -28,6 +28,7 @@ MOST_WORDS = 6
 """So many words of a search are looked for; the rest is not."""
 
 _LATEST = 5000  # entries that are looked through first
+_CHUNK = 500  # entries read at a time where all of them are asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,20 @@ async def find(
     ids = await _matching(conn, community, asked, words, limit + 1)
     found = await load(conn, community, ids[:limit])
     return Found(tuple(found), _place_of(found[-1]) if len(ids) > limit else None)
+
+
+async def every(
+    conn: AsyncConnection, community: UUID, *, by: UUID, **narrowed: Any
+) -> AsyncIterator[Entry]:
+    """All that `find` would show page by page; `narrowed` is what it takes. Raises the same."""
+    before: str | None = None
+    while True:
+        page = await find(conn, community, by=by, before=before, limit=_CHUNK, **narrowed)
+        for entry in page.entries:
+            yield entry
+        before = page.next_before
+        if before is None:
+            return
 
 
 def _asked(

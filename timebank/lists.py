@@ -24,6 +24,7 @@ from timebank import (
     communities,
     directory,
     entries,
+    finding,
     invitations,
     members,
     months,
@@ -100,6 +101,21 @@ def own_entries(
             yield _entry(entry)
 
     return Listed("entries", _ENTRY, rows(), personal=False)
+
+
+def everybodys_entries(
+    conn: AsyncConnection, community: UUID, *, by: UUID, **narrowed: Any
+) -> Listed:
+    """Any entry of the community, the latest day first, for coordinators (`Forbidden`).
+
+    `narrowed` is what `finding.find` takes: words, days and states.
+    """
+
+    async def rows() -> AsyncIterator[Row]:
+        async for entry in finding.every(conn, community, by=by, **narrowed):
+            yield _entry(entry)
+
+    return Listed("everybodys-entries", _ENTRY, rows())
 
 
 async def statement(

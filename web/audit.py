@@ -77,6 +77,7 @@ def _listed(act: Act, _: Gettext) -> str:
         "board": _("the notice-board"),
         "audit": _("who did what"),
         "inbox": _("what waits for coordinators"),
+        "everybodys-entries": _("everybody’s entries"),
         "invitations": _("invitations"),
         "files": _("files that were brought in"),
         "members": _("the members"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -92,17 +92,24 @@ async def _everybodys(request: Request) -> Response:
     search = form.text("q", required=False, limit=100)
     first, last = form.day("first", required=False), form.day("last", required=False)
     state = form.choice("state", State, required=False)
+    narrowed: dict[str, Any] = {
+        "search": search,
+        "first_day": first,
+        "last_day": last,
+        "states": [state] if state else (),
+    }
+    if form.ok and (format := downloads.wanted(request)):
+        async with look(request) as conn:
+            listed = lists.everybodys_entries(conn, at.community.id, by=at.me.id, **narrowed)
+            return await downloads.send(request, listed, format)
     async with read(request) as conn:
         found = await finding.find(
             conn,
             at.community.id,
             by=at.me.id,
-            search=search,
-            first_day=first,
-            last_day=last,
-            states=[state] if state else (),
             before=request.query_params.get("before"),
             limit=PAGE,
+            **narrowed,
         )
         told = await entries.stories(conn, at.community.id, [one.id for one in found.entries])
     _ = gettext(request)

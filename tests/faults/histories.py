@@ -159,7 +159,7 @@ class Caller:
         together = self.chances.random() < 0.6 or not self.recent
         old = self.shared(self.round() - 1) if together else self.chances.choice(self.recent)
         back = old.reversal(self.new_id(), DAY, bytes(32), override=True)
-        if self.chances.random() < 0.1:
+        if self.chances.random() < 0.3:
             back = self.named(back.id, back.transfers[:0:-1] or old.transfers, old.id)
         await self.post(back)
 

@@ -26,6 +26,7 @@ from web.routes import TABLE
 
 LISTS = {
     "entries:index": ("Ana", "entries/"),
+    "entries:index of everybody": ("Carla", "entries/?show=all"),
     "statement:show": ("Ana", "statement"),
     "statement:of_account": ("Carla", "statement/{bert}"),
     "commons:show": ("Ana", "commons"),
@@ -127,6 +128,10 @@ async def test_the_filter_of_the_page_holds_for_the_table(town: Town) -> None:
     assert [row["note"] for row in found] == ["Tea for all"]
     found = rows(await town.get("Ana", "members/", q="jorge", **{"as": "csv"}))
     assert [row["name"] for row in found] == ["Jorge Medina"]
+    found = rows(await town.get("Carla", "entries/", show="all", q="tea", **{"as": "csv"}))
+    assert [row["note"] for row in found] == ["Tea for all"]
+    found = rows(await town.get("Carla", "entries/?show=all&state=recorded&as=csv"))
+    assert [row["note"] for row in found] == ["Waits"]
     page = await town.get("Ana", "statement", q="tea", before="3")
     assert "?q=tea&amp;as=csv" in page.text
     wrong = await town.get("Ana", "statement", first="never", **{"as": "csv"})
@@ -141,6 +146,8 @@ async def test_a_table_has_all_rows_and_not_only_those_of_the_page(town: Town) -
     found = rows(await town.get("Ana", "entries/", **{"as": "csv"}))
     assert len(found) == 52
     assert found[-1]["note"] == "Favour 0."
+    everybodys = rows(await town.get("Carla", "entries/?show=all&as=csv"))
+    assert len(everybodys) == 52
     waiting = rows(await town.get("Carla", "inbox", after="", **{"as": "csv"}))
     assert len([row for row in waiting if row["why"] in ("approval", "odd")]) == 52
     assert [row for row in waiting if row["why"] == "application"]
@@ -159,8 +166,8 @@ async def test_who_may_see_it_decides_what_is_in_it(town: Town) -> None:
     assert told["Pia Lund"]["status"] == "paused"
     assert rows(await town.get("Jorge", "invitations/?as=csv")) == []
     assert rows(await town.get("Carla", "invitations/?as=csv"))[0]["name"] == "Gus"
-    for path in ("inbox", f"statement/{town.id('Ana')}"):
-        assert (await town.get("Jorge", f"{path}?as=csv")).status_code in (403, 404)
+    for path in ("inbox?as=csv", f"statement/{town.id('Ana')}?as=csv", "entries/?show=all&as=csv"):
+        assert (await town.get("Jorge", path)).status_code in (403, 404)
     assert (await town.get("Jorge", "books?as=csv")).headers["content-type"].startswith("text/html")
     own = rows(await town.get("Jorge", "audit?as=csv"))
     assert len(own) < len(rows(await town.get("Stella", "audit?as=csv")))

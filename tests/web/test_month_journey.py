@@ -148,6 +148,7 @@ async def _a_sheet_is_typed(there: Sixty) -> None:
         assert blank.headers["content-type"] == "application/pdf"
         async with page.expect_response("**/sheets/names"):
             await page.goto(there.town.path("sheets/new"))
+        await expect(page.locator("#giver-0")).to_be_focused()
         effort = Effort(page)
         effort.begin()
         for giver, receiver, minutes in SHEET:

@@ -380,6 +380,7 @@ async def test_twelve_rows_are_typed_and_posted_without_touching_the_mouse(
         effort.begin()
         async with page.expect_response("**/sheets/names"):
             await page.reload()
+        await expect(page.locator("#giver-0")).to_be_focused()
         effort.begin()
         for giver, receiver, minutes in TWELVE:
             for name in (giver, receiver):
