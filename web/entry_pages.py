@@ -26,8 +26,8 @@ from timebank.inbox import InHand, Thing, Why, in_hand
 from timebank.limits import Foreseen
 from web import limit_words
 from web.forms import Form
-from web.inbox_rows import Telling
-from web.inbox_rows import odd as odd_words
+from web.inbox_rows.of_entries import odd as odd_words
+from web.inbox_rows.telling import Telling
 from web.pages import gettext, here, now, page, path_id, read, today, words
 from web.stories import Teller
 

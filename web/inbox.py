@@ -26,7 +26,9 @@ from web import downloads, inbox_chosen
 from web.attempt import attempt
 from web.forms import Form
 from web.inbox_chosen import MOST_AT_ONCE, Chosen
-from web.inbox_rows import Line, Telling, why_left_out
+from web.inbox_rows import tellers
+from web.inbox_rows.of_entries import why_left_out
+from web.inbox_rows.telling import Line, Telling
 from web.messages import sentence
 from web.pages import (
     database,
@@ -96,12 +98,14 @@ async def approve(request: Request) -> Response:
     await inbox_chosen.have_in_hand(request, rows)
     telling = Telling.to(request)
     fine = [row for row in rows if inbox_chosen.may_approve(row)]
-    left_out = [(telling.line(row), why_left_out(row, telling)) for row in rows if row not in fine]
+    left_out = [
+        (tellers.line(row, telling), why_left_out(row, telling)) for row in rows if row not in fine
+    ]
     return page(
         request,
         "inbox/approve.html",
         rows=fine,
-        lines=telling.lines(fine),
+        lines=tellers.lines(fine, telling),
         left_out=left_out,
         gone=chosen.gone,
         others=inbox_chosen.with_others(request, fine),
@@ -196,7 +200,7 @@ async def welcome(request: Request) -> Response:
             request,
             "inbox/welcome.html",
             rows=rows,
-            lines=telling.lines(rows),
+            lines=tellers.lines(rows, telling),
             deed=now(request).new_id(),
         )
     welcomed, names = [], []
@@ -381,7 +385,7 @@ async def _inbox_page(request: Request, form: Form, *, status: int = 200) -> Res
         "inbox/index.html",
         status=status,
         inbox=waiting,
-        lines=telling.lines(waiting.rows),
+        lines=tellers.lines(waiting.rows, telling),
         kinds=[(why, _(BY_WHY[why].name), number) for why, number in waiting.counts.items()],
         asked=asked,
         acts=[act for act in Act if act in acts],
@@ -426,7 +430,7 @@ def _aside_page(
         "inbox/aside.html",
         status=status,
         rows=rows,
-        lines=telling.lines(list(rows)),
+        lines=tellers.lines(rows, telling),
         until=today + _ASIDE,
         calls=any(row.why is Why.CALL for row in rows),
         people=any(row.why is not Why.ODD for row in rows),
@@ -521,7 +525,7 @@ async def _listed(request: Request) -> Listed:
             limit=_MOST_ROWS,
             now=now(request),
         )
-    lines = Telling.to(request).lines(waiting.rows)
+    lines = tellers.lines(waiting.rows, Telling.to(request))
 
     async def rows() -> AsyncIterator[tuple[Cell, ...]]:
         for row in waiting.rows:

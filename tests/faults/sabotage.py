@@ -366,21 +366,8 @@ _KEEPING = (
 
 _THE_DOOR = (
     *_in(
-        "timebank/posting.py",
+        "timebank/posting_rules.py",
         "timebank/test_posting",
-        (
-            "the audit of a posting is left out",
-            "    await audit.write_many(conn, "
-            "[_audited(scene, act) for act in acts], now=scene.now)\n",
-            "",
-            "test_everything_about_a_posting_is_written_with_it",
-        ),
-        (
-            "nobody is told of a posting",
-            "    await notices.entry_steps(conn, scene.place.id, news, now=scene.now)\n",
-            "    assert news\n",
-            "test_everything_about_a_posting_is_written_with_it",
-        ),
         (
             "a coordinator approves their own gain",
             "    if gains and not stood_in:\n",
@@ -390,8 +377,8 @@ _THE_DOOR = (
         (
             "a second approval is a mistake",
             "    if entry.state is State.APPROVED:\n        return _replay(entry)\n"
-            "    if entry.state not in OPEN",
-            "    if entry.state not in OPEN",
+            "    settlement_posting.refuse_moved(entry, scene.settlements)\n",
+            "    settlement_posting.refuse_moved(entry, scene.settlements)\n",
             "test_a_double_click_is_a_success_and_posts_once",
         ),
         (
@@ -402,7 +389,24 @@ _THE_DOOR = (
         ),
     ),
     *_in(
-        "timebank/posting.py",
+        "timebank/posting_record.py",
+        "timebank/test_posting",
+        (
+            "the audit of a posting is left out",
+            "    await audit.write_many(conn, "
+            "[_audited(scene, act) for act in told], now=scene.now)\n",
+            "",
+            "test_everything_about_a_posting_is_written_with_it",
+        ),
+        (
+            "nobody is told of a posting",
+            "    await notices.entry_steps(conn, scene.place.id, news, now=scene.now)\n",
+            "    assert news\n",
+            "test_everything_about_a_posting_is_written_with_it",
+        ),
+    ),
+    *_in(
+        "timebank/posting_scene.py",
         "timebank/test_races",
         (
             "an entry is not locked while it is posted",
