@@ -6,13 +6,13 @@ Planning is in `timebank.planning`, answers and room in `timebank.seats`, roles 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import and_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import Minutes
@@ -36,6 +36,8 @@ from timebank.gatherings import (
 from timebank.members import members
 from timebank.moment import Moment
 from timebank.roles import BuiltIn
+
+T = TypeVar("T")
 
 CARRIED = (DutyState.OFFERED, DutyState.AGREED)
 """States in which somebody carries a role: they said they would."""
@@ -362,27 +364,21 @@ async def _hosts(
     query = (
         select(hosts.c.gathering_id, members.c.id, members.c.name)
         .join(members, is_member(hosts, hosts.c.member_id))
-        .where(hosts.c.community_id == community, hosts.c.gathering_id.in_(set(ids)))
+        .where(*_of(hosts, community, ids))
         .order_by(members.c.name_key, members.c.id)
     )
-    found: dict[UUID, list[Host]] = {}
-    for row in await conn.execute(query):
-        found.setdefault(row.gathering_id, []).append(Host(row.id, row.name))
-    return found
+    return await _by_gathering(conn, query, lambda row: Host(row.id, row.name))
 
 
 async def _roles(
     conn: AsyncConnection, community: UUID, ids: Collection[UUID]
 ) -> dict[UUID, list[WantedRole]]:
     table = gathering_roles
-    query = (
-        select(table)
-        .where(table.c.community_id == community, table.c.gathering_id.in_(set(ids)))
-        .order_by(table.c.position, table.c.key)
-    )
-    found: dict[UUID, list[WantedRole]] = {}
-    for row in await conn.execute(query):
-        role = WantedRole(
+    query = select(table).where(*_of(table, community, ids)).order_by(table.c.position, table.c.key)
+    return await _by_gathering(
+        conn,
+        query,
+        lambda row: WantedRole(
             row.key,
             row.name,
             Kind(row.kind),
@@ -391,9 +387,8 @@ async def _roles(
             row.after,
             row.wanted,
             row.position,
-        )
-        found.setdefault(row.gathering_id, []).append(role)
-    return found
+        ),
+    )
 
 
 async def _seats(
@@ -411,14 +406,11 @@ async def _seats(
         .outerjoin(who, is_member(seats, seats.c.member_id, who))
         .outerjoin(house, is_member(seats, seats.c.organisation_id, house))
         .outerjoin(inviter, is_member(seats, seats.c.invited_by, inviter))
-        .where(seats.c.community_id == community, seats.c.gathering_id.in_(set(ids)))
+        .where(*_of(seats, community, ids))
         # As they answered, which is also the line of those who wait; the others after them.
         .order_by(seats.c.answered_at.is_(None), seats.c.answered_at, seats.c.id)
     )
-    found: dict[UUID, list[Seat]] = {}
-    for row in await conn.execute(query):
-        found.setdefault(row.gathering_id, []).append(_seat(row))
-    return found
+    return await _by_gathering(conn, query, _seat)
 
 
 def _seat(row: Any) -> Seat:
@@ -450,13 +442,12 @@ async def _duties(
     conn: AsyncConnection, community: UUID, ids: Collection[UUID]
 ) -> dict[UUID, list[Duty]]:
     query = (
-        select(duties)
-        .where(duties.c.community_id == community, duties.c.gathering_id.in_(set(ids)))
-        .order_by(duties.c.at, duties.c.seat_id)
+        select(duties).where(*_of(duties, community, ids)).order_by(duties.c.at, duties.c.seat_id)
     )
-    found: dict[UUID, list[Duty]] = {}
-    for row in await conn.execute(query):
-        duty = Duty(
+    return await _by_gathering(
+        conn,
+        query,
+        lambda row: Duty(
             row.role_key,
             row.seat_id,
             DutyState(row.state),
@@ -465,9 +456,8 @@ async def _duties(
             row.before,
             row.during,
             row.after,
-        )
-        found.setdefault(row.gathering_id, []).append(duty)
-    return found
+        ),
+    )
 
 
 async def _invited(
@@ -478,20 +468,35 @@ async def _invited(
         select(table, house.c.name, inviter.c.name.label("inviter_name"))
         .join(house, is_member(table, table.c.organisation_id, house))
         .join(inviter, is_member(table, table.c.invited_by, inviter))
-        .where(table.c.community_id == community, table.c.gathering_id.in_(set(ids)))
+        .where(*_of(table, community, ids))
         .order_by(table.c.invited_at, table.c.organisation_id)
     )
-    found: dict[UUID, list[InvitedOrganisation]] = {}
-    for row in await conn.execute(query):
-        one = InvitedOrganisation(
+    return await _by_gathering(
+        conn,
+        query,
+        lambda row: InvitedOrganisation(
             row.organisation_id,
             row.name,
             row.invited_by,
             row.inviter_name,
             row.invited_at,
             row.declined_at,
-        )
-        found.setdefault(row.gathering_id, []).append(one)
+        ),
+    )
+
+
+def _of(table: Table, community: UUID, ids: Collection[UUID]) -> tuple[ColumnElement[bool], ...]:
+    """Rows of these gatherings."""
+    return table.c.community_id == community, table.c.gathering_id.in_(set(ids))
+
+
+async def _by_gathering(
+    conn: AsyncConnection, query: Select[Any], make: Callable[[Any], T]
+) -> dict[UUID, list[T]]:
+    """What is made of each row, by its gathering, in the order of the rows."""
+    found: dict[UUID, list[T]] = {}
+    for row in await conn.execute(query):
+        found.setdefault(row.gathering_id, []).append(make(row))
     return found
 
 
