@@ -17,7 +17,7 @@ import sqlite3
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 from random import Random
 from typing import Any
@@ -144,6 +144,11 @@ def written(
             )
 
 
+def _entries(transfers: int) -> int:
+    """At most so many entries have so many transfers: of a hundred, two have four each."""
+    return transfers * 100 // 106 + 6
+
+
 def _two(number: int, many: int, dice: Random) -> tuple[int, int]:
     """Giver and receiver: each fifth time the commons is one of them."""
     one = 1 + int(dice.random() * many)
@@ -179,12 +184,15 @@ class Chained:
         self.seq, self.hash, self.at = 0, chain.genesis(community), 0
         self.balances, self.lines = [0] * len(accounts), [0] * len(accounts)
         self.given, self.received = [0] * len(accounts), [0] * len(accounts)
+        self.latest = [0] * len(accounts)  # the last day with help, as entries have it
 
     def post(self, entry: Written) -> Iterator[tuple[Any, ...]]:
         """The rows of one more entry."""
         sign, commitment = (-1 if entry.reverses else 1), committed(entry)
         moves = list(zip(entry.receivers, entry.shares, strict=True))[::sign]
         day = date.fromordinal(entry.day).isoformat()
+        for account in (entry.giver, *entry.receivers):
+            self.latest[account] = max(self.latest[account], entry.day)
         for position, (receiver, minutes) in enumerate(moves, 1):
             self.given[entry.giver] += sign * minutes
             self.received[receiver] += sign * minutes
@@ -245,7 +253,7 @@ async def _make(
 ) -> Books:
     community, accounts, categories = await _open(settings, many, dice, begins)
     books = Chained(community, accounts)
-    step = int(YEARS.total_seconds() * 1e6) // (transfers + 1)
+    step = int(YEARS.total_seconds() * 1e6) // (_entries(transfers) + 1)
     source = written(len(accounts), dice, step, [id.bytes for id in categories], begins)
     batches = _batches(books, transfers, source, entries)
     if settings.url.startswith("sqlite"):
@@ -362,6 +370,7 @@ async def _settle(settings: Settings, books: Chained) -> None:
             [
                 {"community_id": community, "account_id": id}
                 | {"given": Minutes(books.given[n]), "received": Minutes(books.received[n])}
+                | {"latest_at": _midnight(books.latest[n]) if books.latest[n] else None}
                 for n, id in numbered
             ],
         )
@@ -375,6 +384,10 @@ async def _settle(settings: Settings, books: Chained) -> None:
             )
         )
     await engine.dispose()
+
+
+def _midnight(day: int) -> datetime:
+    return datetime.combine(date.fromordinal(day), time(), UTC)
 
 
 def _into_sqlite(settings: Settings, batches: Iterator[Batch]) -> None:

@@ -75,6 +75,8 @@ checks = Table(
     sqlite_strict=True,
 )
 
+_NEWER = checks.alias("newer")
+
 FIRST: Mapping[str, tuple[str, ...]] = {
     "en": ("References", "Safeguarding check"),
     "es": ("Referencias", "Certificado de protección"),
@@ -227,8 +229,7 @@ def waits(community: UUID, *, terms: Terms, now: Moment) -> Select[Any]:
     there once.
     """
     del terms  # no agreement says anything about it
-    newer = checks.alias("newer")
-    table = members.members
+    newer, table = _NEWER, members.members
     superseded = exists().where(
         newer.c.community_id == checks.c.community_id,
         newer.c.member_id == checks.c.member_id,

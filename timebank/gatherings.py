@@ -10,7 +10,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Index, Table, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Table,
+    UniqueConstraint,
+    text,
+)
 
 from ledger.sql import metadata
 from ledger.sql.types import Count, Day, Flag, Id, Instant, Json, MinutesType, Words
@@ -211,6 +219,13 @@ seats = Table(  # one person at one gathering: asked, answered, there
     CheckConstraint("member_id IS NOT NULL OR name <> ''", name="named"),
     CheckConstraint("present >= 0", name="present"),
     Index("ix_seat_member", "community_id", "member_id", "gathering_id"),
+    Index(
+        "ix_seat_to_confirm",
+        "community_id",
+        "gathering_id",
+        sqlite_where=text("to_confirm = 1"),
+        postgresql_where=text("to_confirm"),
+    ),
     sqlite_strict=True,
 )
 

@@ -154,12 +154,10 @@ async def look(conn: AsyncConnection, entry: Entry, *, timezone: str, now: Momen
 async def _twin(conn: AsyncConnection, entry: Entry) -> UUID | None:
     """An earlier entry with the same people on the same sides, the same day and minutes."""
     mine = {(part.account_id, part.side.value, part.minutes) for part in entry.parts}
-    rows = await conn.execute(
-        select(entries.c.id, parts.c.account_id, parts.c.side, parts.c.minutes)
-        .join(
-            parts,
-            and_(parts.c.community_id == entries.c.community_id, parts.c.entry_id == entries.c.id),
-        )
+    # Entries of that day are found first and on their own: without figures about its tables,
+    # SQLite would rather begin with everybody's parts.
+    alike = (
+        select(entries.c.id, entries.c.recorded_at)
         .where(
             entries.c.community_id == entry.community_id,
             entries.c.occurred_on == entry.occurred_on,
@@ -169,7 +167,16 @@ async def _twin(conn: AsyncConnection, entry: Entry) -> UUID | None:
             entries.c.reverses_id.is_(None),
             entries.c.recorded_at <= entry.recorded_at,
         )
-        .order_by(entries.c.recorded_at, entries.c.id)
+        .cte("alike")
+        .prefix_with("MATERIALIZED")
+    )
+    rows = await conn.execute(
+        select(alike.c.id, parts.c.account_id, parts.c.side, parts.c.minutes)
+        .join(
+            parts,
+            and_(parts.c.community_id == entry.community_id, parts.c.entry_id == alike.c.id),
+        )
+        .order_by(alike.c.recorded_at, alike.c.id)
     )
     found: dict[UUID, set[Any]] = {}
     for row in rows:

@@ -109,7 +109,11 @@ _HOUSES = """
 """
 _CATEGORIES = "SELECT id, name, position FROM category WHERE community_id = $1"
 
-_BEFORE = "SELECT count(*) FROM entry WHERE community_id = $1 AND counted_on < $2"
+_BEFORE = """
+    SELECT count(*) FROM (
+        SELECT 1 FROM entry WHERE community_id = $1 AND counted_on < $2 LIMIT $3
+    ) AS before
+"""
 _KNOWN = f"""
     SELECT DISTINCT part.account_id FROM entry
     JOIN part ON part.community_id = entry.community_id AND part.entry_id = entry.id
@@ -243,7 +247,7 @@ async def _hats(
     conn: AsyncConnection, community: UUID, period: Period, day_of: Callable[[Any], date]
 ) -> dict[Any, list[Hat]]:
     found: defaultdict[Any, list[Hat]] = defaultdict(list)
-    for member, organisation, since, until in await raw.ask(conn, _HATS, community, period.last):
+    for member, organisation, since, until in await raw.many(conn, _HATS, community, period.last):
         last = None if until is None else day_of(until)
         found[member].append(Hat(organisation, day_of(since), last))
     return dict(found)
@@ -276,8 +280,9 @@ async def _first(conn: AsyncConnection, community: UUID, sums: Sums, period: Per
     less in a young community, or in an old one.
     """
     people = sums.gave | sums.received
-    ((before,),) = await raw.ask(conn, _BEFORE, community, period.first)
-    if before <= sums.exchanges:
+    enough = sums.exchanges + 1  # no need to count on
+    ((before,),) = await raw.ask(conn, _BEFORE, community, period.first, enough)
+    if before < enough:
         known = await raw.many(conn, _KNOWN, community, period.first)
         return people.difference(id for (id,) in known)
     found: set[Any] = set()

@@ -146,7 +146,7 @@ def standing_lines(community: UUID) -> Select[Any]:
 
 def waits(community: UUID, *, terms: Terms, now: Moment) -> Select[Any]:  # noqa: ARG001
     """Gatherings whose list is closed and whose hours nobody sent to approval: `id`, `since`."""
-    step, later = attendance_steps, attendance_steps.alias("later")
+    step, later = attendance_steps, _LATER
     last = (
         select(func.max(later.c.number))
         .where(later.c.community_id == community, later.c.gathering_id == gatherings.c.id)
@@ -183,6 +183,7 @@ def waits(community: UUID, *, terms: Terms, now: Moment) -> Select[Any]:  # noqa
 
 
 _NUMBER = settlements.c.number
+_LATER = attendance_steps.alias("later")
 
 
 def _all(community: UUID) -> Select[Any]:

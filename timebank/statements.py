@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, and_, exists, func, literal, or_, select, union_all
+from sqlalchemy import Select, and_, exists, func, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger import ZERO, Line, Minutes
@@ -330,11 +330,15 @@ async def _matching(
     search: str,
 ) -> list[int]:
     """The numbers of the account's lines in whose words `search` is found, newest first."""
+    # Each direction is read from its newest line on, and no further than it has to be: what is
+    # common is found at once.
     halves = [
         _matching_side(community, account_id, side, other, span.before, before_line, search)
+        .limit(limit)
+        .subquery()
         for side, other in (("source", "destination"), ("destination", "source"))
     ]
-    both = union_all(*halves).subquery()
+    both = union_all(*(select(half.c.number) for half in halves)).subquery()
     query = select(both.c.number).order_by(both.c.number.desc()).limit(limit)
     return [row.number for row in await conn.execute(query)]
 
@@ -348,17 +352,21 @@ def _matching_side(
     before_line: int,
     search: str,
 ) -> Select[Any]:
-    """Lines of one direction: by the note, the category, or the name at the other end."""
+    """Lines of one direction, newest first: by the note, the category, or the other's name."""
     words, category = search.strip(), communities.categories
     number = transfer.c[f"{side}_line"]
-    named = exists(
-        select(literal(1))
-        .select_from(members)
-        .where(
-            members.c.community_id == community,
-            members.c.id == transfer.c[f"{other}_id"],
-            members.c.name_key.like(like(fold(words)), escape="\\"),
-        )
+    # Which names and categories are meant is found once, and not for each line again.
+    named = select(members.c.id).where(
+        members.c.community_id == community,
+        members.c.name_key.like(like(fold(words)), escape="\\"),
+    )
+    about = select(category.c.id).where(
+        category.c.community_id == community, _contains(category.c.name, words)
+    )
+    found = or_(
+        _contains(entries.c.note, words),
+        entries.c.category_id.in_(about),
+        transfer.c[f"{other}_id"].in_(named),
     )
     return (
         select(number.label("number"))
@@ -369,14 +377,14 @@ def _matching_side(
                 entries.c.id == transfer.c.entry_id,
             ),
         )
-        .outerjoin(category, _same_category())
         .where(
             transfer.c.community_id == community,
             transfer.c[f"{side}_id"] == account_id,
             number > after_line,
             number < before_line,
-            or_(_contains(entries.c.note, words), _contains(category.c.name, words), named),
+            found,
         )
+        .order_by(number.desc())
     )
 
 

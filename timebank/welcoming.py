@@ -219,7 +219,7 @@ async def newcomers(conn: AsyncConnection, community: UUID, *, limit: int = 200)
         select(*columns, table.c.joined_at, func.count(ticks.c.step_id), func.count())
         .join(steps, and_(steps.c.community_id == table.c.community_id, _asks_about(table)))
         .outerjoin(ticks, _is_tick(table.c.id))
-        .where(table.c.community_id == community, *_are_new(table))
+        .where(table.c.community_id == community, *_are_new(community))
         .group_by(*columns, table.c.joined_at)
         .having(func.count(ticks.c.step_id) < func.count())
         .order_by(table.c.joined_at, table.c.id)
@@ -241,21 +241,23 @@ def waits(community: UUID, *, terms: Terms, now: Moment) -> Select[Any]:
     missing = exists().where(steps.c.community_id == table.c.community_id, _open_for(table))
     return select(table.c.id, table.c.joined_at.label("since")).where(
         table.c.community_id == community,
-        *_are_new(table),
+        *_are_new(community),
         table.c.joined_at <= now.at - PATIENCE,
         table.c.joined_at > now.at - NEW_FOR,
         missing,
     )
 
 
-def _are_new(table: Any) -> Iterable[ColumnElement[bool]]:
+def _are_new(community: UUID) -> Iterable[ColumnElement[bool]]:
     """Who can be a newcomer at all: people who were welcomed, and do not welcome others.
 
     Whom a list from before brought in is known here, unless the list says since when and it is not
     long: the day they joined is then another one than the day the file came.
     """
+    table = members.members
+    # Found once for all of them, and not for each member again.
     listed = select(files.made.c.thing_id).where(
-        files.made.c.community_id == table.c.community_id, files.made.c.kind == "member"
+        files.made.c.community_id == community, files.made.c.kind == "member"
     )
     return (
         table.c.status == Status.ACTIVE.value,

@@ -56,7 +56,9 @@ async def show(request: Request) -> Response:
         latest = await statements.page(conn, community, me.account_id, by=me.id, limit=LATEST)
         terms = (await agreements.current(conn, community)).terms
         limit = limits.around(terms, latest.balance, latest.given)
-        in_inbox = await inbox.count(conn, community, now=now(request)) if coordinates else 0
+        in_inbox = 0
+        if coordinates:
+            in_inbox = await inbox.count(conn, community, terms=terms, now=now(request))
         actor = await acting.one(conn, community, me.id)
         unfinished = await lately.unfinished(
             conn, community, by=me.id, now=now(request), limit=UNFINISHED

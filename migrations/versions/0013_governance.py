@@ -1,4 +1,7 @@
-"""Proposals to change the agreement, who agrees, and the days on which it is looked at again."""
+"""Proposals to change the agreement, who agrees, and the days on which it is looked at again.
+
+And an index of the names at doors that somebody has to confirm.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +35,18 @@ def upgrade() -> None:
             op.execute(statement)
     for statement in _guards(dialect):
         op.execute(statement)
+    op.create_index(  # few are: an index of those alone is read at once
+        "ix_seat_to_confirm",
+        "seat",
+        ["community_id", "gathering_id"],
+        sqlite_where=sa.text("to_confirm = 1"),
+        postgresql_where=sa.text("to_confirm"),
+    )
 
 
 def downgrade() -> None:
     """Remove them; what became a version of the agreement stays one."""
+    op.drop_index("ix_seat_to_confirm", "seat")
     for table in reversed(_TABLES):
         op.drop_table(table)
 

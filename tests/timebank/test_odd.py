@@ -1,11 +1,13 @@
 """What looks odd about an entry is noted when it is written down, and stops nobody.
 
 Seen to turn red: comparing people without their sides; a median that one long day moves; counting
-what was undone as usual; a twin that is gone.
+what was undone as usual; a twin that is gone; everybody's parts read in search of a twin.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -16,6 +18,7 @@ from ledger import Minutes
 from tests.timebank.factories import at
 from tests.timebank.scenes import DAY, MillRoad, counted, helped, mill_road
 from timebank import entry_steps, odd, recording
+from timebank.config import Settings
 from timebank.db import Database
 from timebank.entry import Entry, Kind, NewEntry, Share
 from timebank.odd import Oddity, Reason
@@ -59,6 +62,30 @@ def test_one_long_day_does_not_make_long_days_usual() -> None:
 
 
 # ── Noted ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+async def on_sqlite(sqlite_settings: Settings) -> AsyncIterator[MillRoad]:
+    """PostgreSQL looks at its tables and chooses; SQLite guesses, and always the same."""
+    db = Database(sqlite_settings)
+    await db.start()
+    yield await mill_road(db)
+    await db.stop()
+
+
+async def test_writing_hours_down_does_not_read_what_everybody_did(on_sqlite: MillRoad) -> None:
+    place = on_sqlite
+    async with counted(place.db) as sent:
+        await place.record(helped(place.ana, place.bert), place.ana)
+    asked = {statement for statement in sent if re.search(r"(FROM|JOIN|UPDATE) part\b", statement)}
+    assert asked
+    async with place.db.read(place.id) as conn:
+        for statement in asked:
+            values = (None,) * statement.count("?")
+            plan = await conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+            steps = [row.detail for row in plan if re.search(r"(SCAN|SEARCH) part\b", row.detail)]
+            assert steps, statement
+            assert not any("SCAN" in step or "(community_id=?)" in step for step in steps), steps
 
 
 async def test_the_same_people_day_and_minutes_look_odd_the_second_time(place: MillRoad) -> None:

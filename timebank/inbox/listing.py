@@ -12,6 +12,7 @@ from sqlalchemy import (
     CTE,
     ColumnElement,
     Select,
+    Subquery,
     and_,
     func,
     literal,
@@ -96,7 +97,6 @@ async def page(
     """
     desk = await at_desk(conn, community, by=by, now=now)
     waits = _waits(community, desk.terms, now, SOURCES)
-    counts, oldest = await _summary(conn, waits)
     query = (
         select(waits.c.why, waits.c.id, waits.c.since)
         .where(*(_found(community, word, waits) for word in search.split()[:MOST_WORDS]))
@@ -107,7 +107,7 @@ async def page(
         query = query.where(waits.c.why == why.value)
     if after is not None:
         query = query.where(tuple_(waits.c.since, waits.c.why, waits.c.id) > _place(after))
-    found = [(Thing(Why(row.why), row.id), row.since) for row in await conn.execute(query)]
+    counts, oldest, found = await _both(conn, waits, query.subquery())
     shown = found[:limit]
     return Inbox(
         rows=tuple(await _rows(conn, community, dict(shown), desk)),
@@ -117,9 +117,12 @@ async def page(
     )
 
 
-async def count(conn: AsyncConnection, community: UUID, *, now: Moment) -> int:
-    """How many things wait for a coordinator."""
-    terms = (await agreements.current(conn, community)).terms
+async def count(
+    conn: AsyncConnection, community: UUID, *, terms: Terms | None = None, now: Moment
+) -> int:
+    """How many things wait for a coordinator; `terms` are those in force, if they are known."""
+    if terms is None:
+        terms = (await agreements.current(conn, community)).terms
     counts, _ = await _summary(conn, _waits(community, terms, now, SOURCES))
     return sum(counts.values())
 
@@ -188,8 +191,8 @@ def _waits(community: UUID, terms: Terms, now: Moment, sources: Sequence[Source]
 
 
 def _one_source(community: UUID, terms: Terms, now: Moment, source: Source) -> Select[Any]:
-    waits = source.waits(community, terms=terms, now=now).subquery()
-    return select(literal(source.why.value, Words).label("why"), waits.c.id, waits.c.since)
+    why = literal(source.why.value, Words).label("why")
+    return source.waits(community, terms=terms, now=now).add_columns(why)
 
 
 def _found(community: UUID, word: str, waits: CTE) -> ColumnElement[bool]:
@@ -206,18 +209,30 @@ def _found(community: UUID, word: str, waits: CTE) -> ColumnElement[bool]:
 
 
 async def _summary(conn: AsyncConnection, waits: CTE) -> tuple[dict[Why, int], datetime | None]:
-    rows = list(
-        await conn.execute(
-            select(
-                waits.c.why,
-                func.count().label("number"),
-                func.min(waits.c.since).label("oldest"),
-            ).group_by(waits.c.why)
-        )
-    )
+    number, oldest = func.count().label("number"), func.min(waits.c.since).label("since")
+    rows = await conn.execute(select(waits.c.why, oldest, number).group_by(waits.c.why))
+    return _summed(list(rows))
+
+
+async def _both(
+    conn: AsyncConnection, waits: CTE, wanted: Subquery
+) -> tuple[dict[Why, int], datetime | None, list[tuple[Thing, datetime]]]:
+    """The summary and the things on a page, so that what waits is found only once for both."""
+    number, oldest = func.count().label("number"), func.min(waits.c.since).label("since")
+    nothing = literal(None, Id).label("id")
+    both = union_all(
+        select(wanted.c.why, wanted.c.id, wanted.c.since, literal(0).label("number")),
+        select(waits.c.why, nothing, oldest, number).group_by(waits.c.why),
+    ).subquery()
+    rows = list(await conn.execute(select(both).order_by(both.c.since, both.c.why, both.c.id)))
+    things = [(Thing(Why(row.why), row.id), row.since) for row in rows if row.id is not None]
+    return *_summed([row for row in rows if row.id is None]), things
+
+
+def _summed(rows: Sequence[Any]) -> tuple[dict[Why, int], datetime | None]:
     found = {Why(row.why): row.number for row in rows}
     ordered = {source.why: found[source.why] for source in SOURCES if source.why in found}
-    return ordered, min((row.oldest for row in rows), default=None)
+    return ordered, min((row.since for row in rows), default=None)
 
 
 async def _rows(

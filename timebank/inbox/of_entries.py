@@ -50,6 +50,11 @@ _OPEN = [State.RECORDED.value, State.CONFIRMED.value]
 _ANSWERS = [StepKind.ANSWERED.value, StepKind.CHANGED.value]
 _DISPUTES = [kind.value for kind in DISPUTES]
 
+# Aliases copy every column, so they are made once.
+_ANSWER, _QUESTION = steps.alias("answer"), steps.alias("question")
+_LATER = steps.alias("later")
+_COMMONS, _UNASKED = parts.alias("commons"), parts.alias("unasked")
+
 
 @dataclass(frozen=True, slots=True)
 class WaitingEntry:
@@ -128,7 +133,7 @@ def _waiting(community: UUID, terms: Terms, since: Any) -> Select[Any]:
 
 def _is_answered() -> ColumnElement[bool]:
     """Whether the last thing that happened is the answer to a question."""
-    answer, question, later = steps.alias("answer"), steps.alias("question"), steps.alias("later")
+    answer, question, later = _ANSWER, _QUESTION, _LATER
     of_it = (answer.c.community_id == entries.c.community_id, answer.c.entry_id == entries.c.id)
     found = exists(
         select(answer.c.number)
@@ -163,7 +168,7 @@ def _needs_coordinator(terms: Terms) -> Any:
     table = entries
     if terms.approval is Approval.ALL:
         return table.c.id.is_not(None)
-    commons, unasked = parts.alias("commons"), parts.alias("unasked")
+    commons, unasked = _COMMONS, _UNASKED
     in_gift = table.c.kind.in_(_GIFTS)
     commons_gives = exists().where(
         commons.c.community_id == table.c.community_id,
