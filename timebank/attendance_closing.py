@@ -113,11 +113,7 @@ async def _take_back(
     )
     await conn.execute(
         update(entries.parts)
-        .where(
-            entries.parts.c.community_id == community,
-            entries.parts.c.entry_id == entry_id,
-            entries.parts.c.awaited,
-        )
+        .where(entries.parts.c.community_id == community, entries.parts.c.entry_id == entry_id)
         .values(awaited=False)
     )
     entry = await entries.one(conn, community, entry_id)

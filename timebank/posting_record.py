@@ -71,9 +71,10 @@ async def _mark_approved(
     late = [act.entry for act in acts if Month.of(act.entry.occurred_on) in scene.closed]
     if late:
         await _count_later(conn, scene, late, posted_at)
+    # All parts, not only those that were awaited: SQLite would look through everybody's of those.
     await conn.execute(
         update(parts)
-        .where(parts.c.community_id == scene.place.id, parts.c.entry_id.in_(ids), parts.c.awaited)
+        .where(parts.c.community_id == scene.place.id, parts.c.entry_id.in_(ids))
         .values(awaited=False)
     )
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
+import fcntl
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner
 
 from timebank.cli import main
@@ -35,20 +34,19 @@ class Demo:
         return Settings.from_env(self.environment)
 
 
-@pytest.fixture(scope="session")
-def demo_original(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """The demo as the command makes it; nobody changes this one."""
-    data = tmp_path_factory.mktemp("demo") / "data"
-    settings = {"TIMEBANK_DATA": str(data), "TIMEBANK_DATABASE_URL": ""}
-    done = CliRunner().invoke(main, ["demo", "--no-serve"], env=settings, catch_exceptions=False)
-    assert done.exit_code == 0, done.output
-    return Demo(data, done.stdout)
+def made_once(folder: Path) -> Demo:
+    """The demo as the command makes it, in a folder that all workers of a run share.
 
-
-@pytest.fixture
-def demo_data(demo_original: Demo, tmp_path: Path) -> Demo:
-    """A copy of the demo that the test may change."""
-    copy = tmp_path / "demo"
-    shutil.copytree(demo_original.data, copy)
-    copy.chmod(0o700)
-    return Demo(copy, demo_original.printed)
+    Whoever asks first makes it, and the others wait. Nobody changes this one.
+    """
+    data, printed = folder / "demo", folder / "demo-printed"
+    with (folder / "demo-lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not printed.exists():
+            settings = {"TIMEBANK_DATA": str(data), "TIMEBANK_DATABASE_URL": ""}
+            done = CliRunner().invoke(
+                main, ["demo", "--no-serve"], env=settings, catch_exceptions=False
+            )
+            assert done.exit_code == 0, done.output
+            printed.write_text(done.stdout)
+    return Demo(data, printed.read_text())

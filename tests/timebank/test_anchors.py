@@ -22,7 +22,7 @@ from sqlalchemy import select, update
 from ledger import JournalEntry, Minutes, Transfer, chain
 from ledger.sql import store
 from tests.infrastructure.by_hand import by_hand
-from tests.timebank.demo_data import Demo, demo_data, demo_original
+from tests.timebank.demo_data import Demo
 from tests.timebank.factories import a_community, a_member, at
 from tests.timebank.scenes import MillRoad, helped, mill_road
 from timebank import anchors, books, members, my_data
@@ -34,8 +34,6 @@ from timebank.members import Role, Status
 from timebank.moment import Moment
 from timebank.outbox import outbox
 from timebank.people import people
-
-__all__ = ["demo_data", "demo_original"]  # fixtures
 
 COORDINATORS = ["carla@example.org", "dora@example.org", "stella@example.org"]
 

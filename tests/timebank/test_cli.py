@@ -18,12 +18,10 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.timebank.demo_data import Demo, demo_data, demo_original
+from tests.timebank.demo_data import Demo
 from timebank.cli import main
 from timebank.cli.serving import environment
 from timebank.config import Environment, Settings
-
-__all__ = ["demo_data", "demo_original"]  # fixtures
 
 COMMANDS = sorted(main.commands)
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Table, select, text
 
-from tests.timebank.demo_data import Demo, demo_data, demo_original
+from tests.timebank.demo_data import Demo
 from timebank import books, communities, credentials, demo
 from timebank.agreements import agreements
 from timebank.batches import batch_entries, batches
@@ -34,8 +34,6 @@ from timebank.periods import Month
 from timebank.proposals import proposals, voices
 from timebank.settlements import settlements
 from timebank.stories import stories
-
-__all__ = ["demo_data", "demo_original"]  # fixtures
 
 
 def rows(settings: Settings, table: Table, slug: str | None = "riverside") -> list[Any]:

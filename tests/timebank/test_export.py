@@ -17,14 +17,12 @@ from beancount.core.data import Transaction
 from click.testing import CliRunner
 
 from ledger.sql import read
-from tests.timebank.demo_data import Demo, demo_data, demo_original
+from tests.timebank.demo_data import Demo
 from timebank import communities
 from timebank.cli import main
 from timebank.cli._common import opened
 from timebank.db import EVERYWHERE
 from timebank.spreadsheet import safe_cell
-
-__all__ = ["demo_data", "demo_original"]  # fixtures
 
 BEAN_CHECK = str(Path(sys.executable).with_name("bean-check"))
 
