@@ -26,7 +26,7 @@ from timebank.config import Settings
 from timebank.db import Database
 from timebank.moment import Moment
 
-_KILLS = 25  # in one trial
+_KILLS = 50  # in one trial
 
 
 def on_sqlite(seed: int, folder: Path) -> Outcome:
@@ -107,6 +107,6 @@ async def in_the_end(settings: Settings, people: Neighbours, folder: Path) -> li
 
 
 FAULTS = (
-    Fault("kill-app-sqlite", "kills", 200, 10_000, on_sqlite, parts=8),
-    Fault("kill-app-postgres", "kills", 50, 3_000, on_postgres, parts=2),
+    Fault("kill-app-sqlite", "kills", 200, 10_000, on_sqlite, parts=4),
+    Fault("kill-app-postgres", "kills", 50, 3_000, on_postgres),
 )

@@ -221,7 +221,6 @@ async def _context(browser: Browser, address: str, cookie: str | None) -> Browse
     context = await browser.new_context(
         base_url=address,
         viewport={"width": 320, "height": 800},
-        reduced_motion="reduce",  # what is turned dark is dark at once
         locale="en-GB",
     )
     if cookie:
@@ -229,8 +228,10 @@ async def _context(browser: Browser, address: str, cookie: str | None) -> Browse
     return context
 
 
-async def _findings(page: Page, path: str) -> list[str]:
-    await page.emulate_media(color_scheme="light")
+async def findings_on(page: Page, path: str) -> list[str]:
+    """What stands in somebody's way on a page, by day and in the dark."""
+    # Without motion, what is turned dark is dark at once.
+    await page.emulate_media(color_scheme="light", reduced_motion="reduce")
     response = await page.goto(path)
     assert response is not None
     found = [] if response.status < 400 else [f"answered {response.status}"]
@@ -271,18 +272,18 @@ async def test_axe_finds_nothing_on_any_page_by_day_or_in_the_dark(
                     continue
                 if name in OF_THE_MEMBER:
                     continue  # theirs who wrote it, below
-                findings += await _findings(page, path)
+                findings += await findings_on(page, path)
                 looked_at.add(name)
             if cookie is not None:
                 for state in ("open", "reopening"):
                     month = world.things["months"][state]
-                    findings += await _findings(page, f"/c/alpha/months/{month}")
+                    findings += await findings_on(page, f"/c/alpha/months/{month}")
             findings += await _findings_of_missing(page)
             await context.close()
         context = await _context(browser, address, world.cookies["member"])
         page = await context.new_page()
         for name in (*OF_THE_MEMBER, "home:show", "entries:show"):
-            findings += await _findings(page, paths[name])
+            findings += await findings_on(page, paths[name])
         await context.close()
     assert looked_at | set(OF_THE_MEMBER) == set(paths)
     assert findings == []
@@ -290,5 +291,5 @@ async def test_axe_finds_nothing_on_any_page_by_day_or_in_the_dark(
 
 async def _findings_of_missing(page: Page) -> list[str]:
     """A page that is not there is a page too."""
-    found = await _findings(page, "/no-such-page")
+    found = await findings_on(page, "/no-such-page")
     return [one for one in found if "answered 404" not in one]

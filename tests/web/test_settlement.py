@@ -17,7 +17,7 @@ from tests.timebank.evenings import a_duty, a_gathering, a_seat
 from tests.timebank.factories import START, a_community, a_member, at
 from tests.web.conftest import served
 from tests.web.rooms import InTown, in_town
-from tests.web.test_accessibility import _findings
+from tests.web.test_accessibility import findings_on
 from tests.web.town import Town
 from timebank import agreements, books, buddies, rooms, sessions, walk_ins
 from timebank.config import Settings
@@ -364,7 +364,7 @@ async def test_axe_finds_nothing_where_a_gathering_is_settled_or_corrected(
             await context.add_cookies([{"name": "session", "value": session, "url": address}])
             page = await context.new_page()
             for noun in ("attendance", "settlement", "afterwards"):
-                findings += await _findings(page, f"/c/mill-road/{noun}/{evening.id}")
+                findings += await findings_on(page, f"/c/mill-road/{noun}/{evening.id}")
             await context.close()
     await db.stop()
     assert findings == []
