@@ -355,16 +355,13 @@ async def test_axe_finds_nothing_where_a_gathering_is_settled_or_corrected(
         session = await sessions.begin(conn, road.carla.person_id, device="", now=Moment.now())
     findings: list[str] = []
     async with served(sqlite_settings) as address:
-        for dark in (False, True):
-            context = await browser.new_context(
-                base_url=address,
-                viewport={"width": 320, "height": 800},
-                color_scheme="dark" if dark else "light",
-            )
-            await context.add_cookies([{"name": "session", "value": session, "url": address}])
-            page = await context.new_page()
-            for noun in ("attendance", "settlement", "afterwards"):
-                findings += await findings_on(page, f"/c/mill-road/{noun}/{evening.id}")
-            await context.close()
+        context = await browser.new_context(
+            base_url=address, viewport={"width": 320, "height": 800}
+        )
+        await context.add_cookies([{"name": "session", "value": session, "url": address}])
+        page = await context.new_page()
+        for noun in ("attendance", "settlement", "afterwards"):
+            findings += await findings_on(page, f"/c/mill-road/{noun}/{evening.id}")
+        await context.close()
     await db.stop()
     assert findings == []
