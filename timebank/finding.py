@@ -12,7 +12,18 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, literal, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    exists,
+    false,
+    literal,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.sql.types import Day, Id
@@ -126,6 +137,8 @@ async def _matching(
     if len(ids) == limit:
         return ids
     anywhere = [_said(conn, word, about) | _named_anywhere(community, word) for word in words]
+    if len(asked) == 1 and conn.dialect.name == "sqlite":
+        asked = [_as_they_lie(community)]
     columns = (entries.c.id, entries.c.occurred_on)
     # Found first and put in order then: rare words are all over the place.
     found = select(*columns).where(*asked, *anywhere).cte("found").prefix_with("MATERIALIZED")
@@ -133,6 +146,14 @@ async def _matching(
         conn,
         select(found.c.id).order_by(found.c.occurred_on.desc(), found.c.id.desc()).limit(limit),
     )
+
+
+def _as_they_lie(community: UUID) -> ColumnElement[bool]:
+    """All entries of the community, read in the order in which they lie.
+
+    The plus keeps SQLite from an index, which takes twice as long where every row has to be read.
+    """
+    return literal_column("+entry.community_id", Id) == community
 
 
 def _in_order(query: Select[Any], limit: int) -> Select[Any]:

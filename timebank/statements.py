@@ -390,8 +390,8 @@ def _matching_side(
 
 def _contains(column: Any, words: str) -> Any:
     """Whether a text holds the words as written, or in whatever case the database can fold."""
-    lowered = func.lower(column).like(like(words.lower()), escape="\\")
-    return or_(column.like(like(words), escape="\\"), lowered)
+    written = column.like(like(words), escape="\\")
+    return or_(written, func.lower(column).like(like(words.lower()), escape="\\"))
 
 
 async def _numbered(

@@ -1,8 +1,9 @@
-"""The web application: `uvicorn web.app:create_app --factory`."""
+"""The web application: `uvicorn web.app:create_served_app --factory`."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -68,6 +69,18 @@ def create_app(
     app.state.clock = clock
     app.state.paths = path_for
     app.state.jobs = Jobs()
+    return app
+
+
+def create_served_app() -> Starlette:
+    """`create_app`, for a process that does nothing but serve it, with the same refusals.
+
+    What is read by now stays as long as the process does. It is kept out of the search for garbage,
+    which would look through all of it while somebody waits for a page.
+    """
+    app = create_app()
+    gc.collect()
+    gc.freeze()
     return app
 
 

@@ -167,7 +167,7 @@ def _listen(settings: Settings, *, reload: bool = False) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
     warn(f"Listening on http://{settings.host}:{settings.port} (Ctrl-C stops)")
     uvicorn.run(
-        "web.app:create_app",
+        "web.app:create_served_app",
         factory=True,
         reload=reload,
         host=settings.host,
