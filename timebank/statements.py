@@ -333,7 +333,7 @@ async def _matching(
     # Each direction is read from its newest line on, and no further than it has to be: what is
     # common is found at once.
     halves = [
-        _matching_side(community, account_id, side, other, span.before, before_line, search)
+        _matching_side(conn, community, account_id, side, other, span.before, before_line, search)
         .limit(limit)
         .subquery()
         for side, other in (("source", "destination"), ("destination", "source"))
@@ -344,6 +344,7 @@ async def _matching(
 
 
 def _matching_side(
+    conn: AsyncConnection,
     community: UUID,
     account_id: UUID,
     side: str,
@@ -361,10 +362,10 @@ def _matching_side(
         members.c.name_key.like(like(fold(words)), escape="\\"),
     )
     about = select(category.c.id).where(
-        category.c.community_id == community, _contains(category.c.name, words)
+        category.c.community_id == community, _contains(conn, category.c.name, words)
     )
     found = or_(
-        _contains(entries.c.note, words),
+        _contains(conn, entries.c.note, words),
         entries.c.category_id.in_(about),
         transfer.c[f"{other}_id"].in_(named),
     )
@@ -388,9 +389,14 @@ def _matching_side(
     )
 
 
-def _contains(column: Any, words: str) -> Any:
-    """Whether a text holds the words as written, or in whatever case the database can fold."""
+def _contains(conn: AsyncConnection, column: Any, words: str) -> Any:
+    """Whether a text holds the words as written, or in whatever case the database can fold.
+
+    SQLite's LIKE folds plain letters by itself, so that one look at a text is enough for them.
+    """
     written = column.like(like(words), escape="\\")
+    if conn.dialect.name == "sqlite" and words.isascii():
+        return written
     return or_(written, func.lower(column).like(like(words.lower()), escape="\\"))
 
 
