@@ -29,11 +29,11 @@ from timebank.moment import Moment
 from timebank.own_lists import Which
 
 _WEEKS = 10  # how far back what is still on the board was written
-_ANSWERED = 3  # every so many requests have an answer
+_WAITING = 6  # every so many requests wait for an answer
 
 
 async def fill(town: Town) -> None:
-    """Offers and requests, answers to some of them, affiliations, notes and checks."""
+    """Offers and requests, answers to most of them, affiliations, notes and checks."""
     async with town.db.write(town.id) as conn:
         await _offers_and_requests(conn, town)
         await _lately(conn, town)
@@ -51,27 +51,40 @@ async def _offers_and_requests(conn: AsyncConnection, town: Town) -> None:
         for skill in who.offers:
             await _put(conn, town, who, ListingKind.OFFER, skill, number)
         request = await _put(conn, town, who, ListingKind.REQUEST, who.wishes[0], number)
-        if number % _ANSWERED == 0:
-            helper = _who_can(people, who)
-            await listing_steps.answer(
-                conn,
-                town.id,
-                request,
-                town.place.words.i_can_help,
-                share_contact=bool(helper.phone),
-                by=town.ids[helper.name],
-                now=town.moment(1, 12, number % 60),
-            )
+        if number % _WAITING:
+            await _answer(conn, town, request, _who_can(people, who.wishes[0], who), number)
     for number, house in enumerate(town.place.houses):
-        for kind, skills in ((ListingKind.OFFER, house.gives), (ListingKind.REQUEST, house.gets)):
-            for skill in skills:
-                await _put(conn, town, house, kind, skill, number)
+        for skill in house.gives:
+            await _put(conn, town, house, ListingKind.OFFER, skill, number)
+        for skill in house.gets:
+            request = await _put(conn, town, house, ListingKind.REQUEST, skill, number)
+            if number % _WAITING:
+                await _answer(conn, town, request, _who_can(people, skill, house), number)
 
 
-def _who_can(people: list[Neighbour], who: Neighbour) -> Neighbour:
+async def _answer(
+    conn: AsyncConnection, town: Town, request: UUID, helper: Neighbour, number: int
+) -> None:
+    """Somebody says that they can, a day later."""
+    await listing_steps.answer(
+        conn,
+        town.id,
+        request,
+        town.place.words.i_can_help,
+        share_contact=bool(helper.phone),
+        by=town.ids[helper.name],
+        now=town.moment(1, 12, number % 60),
+    )
+
+
+def _who_can(people: list[Neighbour], wish: str, whose: Neighbour | House) -> Neighbour:
     """Somebody with a sign-in who offers what another one would like, or else anybody."""
-    others = [one for one in people if one.email and one.name != who.name]
-    return next((one for one in others if who.wishes[0] in one.offers), others[0])
+    others = [
+        one
+        for one in people
+        if one.email and one.name != whose.name and one.name != getattr(whose, "manager", None)
+    ]
+    return next((one for one in others if wish in one.offers), others[0])
 
 
 async def _put(
