@@ -40,8 +40,8 @@ def remembered(found: Memory | None, words: Words) -> Remembered | None:
 
 
 def _phrases(groups: Groups[str] | None, words: Words, *, sectors: bool) -> tuple[str, ...]:
-    """Each group with its number; the small ones together come last."""
-    if groups is None:
+    """Each group with its number; the small ones together come last, if there is any other."""
+    if groups is None or not groups.named:
         return ()
     _ = words.gettext
     usual = {
