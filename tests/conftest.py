@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -118,20 +119,33 @@ def sqlite_settings(sqlite_template: Path, tmp_path: Path) -> Settings:
 def postgres_settings(
     postgres_server: Server, postgres_template: str, tmp_path: Path
 ) -> Iterator[Settings]:
-    """Settings with an empty, migrated PostgreSQL database of the test's own.
+    """Settings with an empty, migrated PostgreSQL database of the test's own."""
+    with a_copy(postgres_server, postgres_template, tmp_path / "data") as settings:
+        yield settings
+
+
+@contextmanager
+def a_copy(server: Server, template: str, data: Path) -> Iterator[Settings]:
+    """Settings with a copy of a PostgreSQL database.
 
     The program runs on it as a role that is neither owner nor superuser, as in production.
     """
     name = f"timebank_{os.getpid()}_{next(_numbers)}"
-    complete(postgres_server.create_database(name, postgres_template, owner=OWNER))
-    yield settings_for(postgres_server, name, tmp_path / "data")
-    complete(postgres_server.drop_database(name))
+    complete(server.create_database(name, template, owner=OWNER))
+    yield settings_for(server, name, data)
+    complete(server.drop_database(name))
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def db_settings(request: pytest.FixtureRequest) -> Settings:
-    """Settings with an empty, migrated database: each of the two in turn."""
-    found: Settings = request.getfixturevalue(f"{request.param}_settings")
+def db_kind(request: pytest.FixtureRequest) -> str:
+    """Which database it is: each of the two in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def db_settings(db_kind: str, request: pytest.FixtureRequest) -> Settings:
+    """Settings with an empty, migrated database: SQLite and PostgreSQL in turn."""
+    found: Settings = request.getfixturevalue(f"{db_kind}_settings")
     return found
 
 

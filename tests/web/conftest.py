@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import socket
-from collections.abc import AsyncIterator, Callable
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import uvicorn
 from httpx2 import ASGITransport, AsyncClient
+from sqlalchemy import make_url
 from starlette.applications import Starlette
 
+from tests.conftest import a_copy, complete
+from tests.infrastructure.postgres import Server
 from tests.timebank.factories import START
-from tests.web.town import Town, built
+from tests.web.town import Settled, Town, settle
+from tests.web.town import opened as opened_town
 from timebank import people, sessions
 from timebank.config import Environment, Settings
 from timebank.db import EVERYWHERE, Database
@@ -135,15 +142,65 @@ async def server(db_settings: Settings) -> AsyncIterator[str]:
         yield address
 
 
+# The town is written once for a run on each database, and each test gets a copy of it.
+
+
+@pytest.fixture(scope="session")
+def town_file(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, Settled]:
+    """A SQLite file with the town in it, to be copied."""
+    settings = Settings(data=tmp_path_factory.mktemp("town"), database_url="")
+    file = settings.data / "timebank.sqlite"
+    shutil.copyfile(sqlite_template, file)
+    settled = complete(settle(settings))
+    with contextlib.closing(sqlite3.connect(file)) as conn:
+        conn.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return file, settled
+
+
+@pytest.fixture(scope="session")
+def town_database(
+    postgres_server: Server, postgres_template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Settled]]:
+    """The name of a PostgreSQL database with the town in it, to be copied."""
+    with a_copy(postgres_server, postgres_template, tmp_path_factory.mktemp("town")) as settings:
+        settled = complete(settle(settings))
+        name = make_url(settings.url).database
+        assert name is not None
+        yield name, settled
+
+
 @pytest.fixture
-async def town(db_settings: Settings) -> AsyncIterator[Town]:
+async def sqlite_town(town_file: tuple[Path, Settled], tmp_path: Path) -> AsyncIterator[Town]:
+    """The town in a SQLite file of the test's own."""
+    file, settled = town_file
+    data = tmp_path / "data"
+    data.mkdir(mode=0o700)
+    shutil.copyfile(file, data / "timebank.sqlite")
+    async with opened_town(Settings(data=data, database_url="", base_url=BASE), settled) as there:
+        yield there
+
+
+@pytest.fixture
+async def postgres_town(
+    postgres_server: Server, town_database: tuple[str, Settled], tmp_path: Path
+) -> AsyncIterator[Town]:
+    """The town in a PostgreSQL database of the test's own."""
+    template, settled = town_database
+    with a_copy(postgres_server, template, tmp_path / "data") as settings:
+        async with opened_town(replace(settings, base_url=BASE), settled) as there:
+            yield there
+
+
+@pytest.fixture
+def town(db_kind: str, request: pytest.FixtureRequest) -> Town:
     """A small town with its people, on SQLite and PostgreSQL in turn."""
-    async with built(replace(db_settings, base_url=BASE)) as there:
-        yield there
+    found: Town = request.getfixturevalue(f"{db_kind}_town")
+    return found
 
 
 @pytest.fixture
-async def town_on_sqlite(sqlite_settings: Settings) -> AsyncIterator[Town]:
+def town_on_sqlite(sqlite_town: Town) -> Town:
     """The town on SQLite alone, for pages on which no database has a say."""
-    async with built(replace(sqlite_settings, base_url=BASE)) as there:
-        yield there
+    return sqlite_town

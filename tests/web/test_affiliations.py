@@ -7,13 +7,12 @@ import pytest
 from tests.web.town import Town
 from timebank import affiliations
 from timebank.affiliations import Hat
-from timebank.config import Settings
 
 
 @pytest.fixture
-def db_settings(sqlite_settings: Settings) -> Settings:
+def town(town_on_sqlite: Town) -> Town:
     """SQLite alone: what these pages ask is tried on both databases in tests/timebank."""
-    return sqlite_settings
+    return town_on_sqlite
 
 
 async def hats(town: Town, name: str) -> list[Hat]:

@@ -7,15 +7,14 @@ import pytest
 from tests.timebank.factories import a_member
 from tests.web.town import Town
 from timebank import members
-from timebank.config import Settings
 from timebank.db import EVERYWHERE
 from timebank.members import Member, Status
 
 
 @pytest.fixture
-def db_settings(sqlite_settings: Settings) -> Settings:
+def town(town_on_sqlite: Town) -> Town:
     """SQLite alone: what these pages ask is tried on both databases in tests/timebank."""
-    return sqlite_settings
+    return town_on_sqlite
 
 
 async def applies(town: Town, name: str, email: str) -> Member:

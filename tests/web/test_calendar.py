@@ -11,7 +11,7 @@ from tests.web.test_gatherings import planned, says
 from tests.web.town import Town
 
 # What these pages say is no matter of the database; what is beneath them runs on both.
-pytestmark = pytest.mark.parametrize("db_settings", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 
 
 async def test_a_month_has_its_days_and_turns(town: Town) -> None:

@@ -11,15 +11,14 @@ from tests.timebank.factories import START
 from tests.web.town import Town
 from timebank import agreements, keeping_apart, members, notes, own_lists, stays, welcoming
 from timebank.agreements import Terms
-from timebank.config import Settings
 from timebank.members import Status
 from timebank.own_lists import Which
 
 
 @pytest.fixture
-def db_settings(sqlite_settings: Settings) -> Settings:
+def town(town_on_sqlite: Town) -> Town:
     """SQLite alone: what these pages ask is tried on both databases in tests/timebank."""
-    return sqlite_settings
+    return town_on_sqlite
 
 
 async def test_the_page_of_one_member_is_for_coordinators_and_every_look_is_noted(

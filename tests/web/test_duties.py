@@ -8,7 +8,7 @@ from tests.web.test_gatherings import found, planned
 from tests.web.town import Town
 
 # What these pages say is no matter of the database; what is beneath them runs on both.
-pytestmark = pytest.mark.parametrize("db_settings", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 
 
 async def test_empty_roles_are_seen_offered_asked_for_and_freed(town: Town) -> None:

@@ -13,7 +13,7 @@ from timebank import members
 from timebank.gatherings import Answer
 
 # What these pages say is no matter of the database; what is beneath them runs on both.
-pytestmark = pytest.mark.parametrize("db_settings", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 
 
 async def test_it_follows_what_happens_and_ends_with_the_membership(town: Town) -> None:

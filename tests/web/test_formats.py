@@ -9,7 +9,7 @@ import pytest
 from tests.web.town import Town
 
 # What these pages say is no matter of the database; what is beneath them runs on both.
-pytestmark = pytest.mark.parametrize("db_settings", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 
 
 async def test_a_coordinator_adds_changes_and_puts_away_a_format(town: Town) -> None:

@@ -14,7 +14,7 @@ from timebank.agreements import Joining
 from timebank.gatherings import Answer
 
 # What these pages say is no matter of the database; what is beneath them runs on both.
-pytestmark = pytest.mark.parametrize("db_settings", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 
 
 async def link(town: Town, id: UUID, *, blank: bool = False) -> str:

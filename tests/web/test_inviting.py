@@ -13,7 +13,7 @@ from timebank.gatherings import Answer
 from timebank.members import members
 
 # What these pages say is no matter of the database; what is beneath them runs on both.
-pytestmark = pytest.mark.parametrize("db_settings", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 
 
 async def test_members_are_invited_by_name_and_everyone_of_last_time_at_once(town: Town) -> None:

@@ -8,14 +8,13 @@ import pytest
 
 from tests.web.town import Town, hidden
 from timebank import buddies, communities, listings, members
-from timebank.config import Settings
 from timebank.listings import Listing
 
 
 @pytest.fixture
-def db_settings(sqlite_settings: Settings) -> Settings:
+def town(town_on_sqlite: Town) -> Town:
     """SQLite alone: what these pages ask is tried on both databases in tests/timebank."""
-    return sqlite_settings
+    return town_on_sqlite
 
 
 async def the_listing(town: Town, id: UUID) -> Listing:

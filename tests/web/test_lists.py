@@ -9,14 +9,13 @@ import pytest
 
 from tests.web.town import Town
 from timebank import own_lists
-from timebank.config import Settings
 from timebank.own_lists import Item, Which
 
 
 @pytest.fixture
-def db_settings(sqlite_settings: Settings) -> Settings:
+def town(town_on_sqlite: Town) -> Town:
     """SQLite alone: what these pages ask is tried on both databases in tests/timebank."""
-    return sqlite_settings
+    return town_on_sqlite
 
 
 async def items(town: Town, which: Which) -> list[Item]:

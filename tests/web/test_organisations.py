@@ -8,15 +8,14 @@ import pytest
 
 from tests.web.town import Town, hidden
 from timebank import affiliations, buddies, directory, members, sectors
-from timebank.config import Settings
 from timebank.entry import Kind
 from timebank.members import MemberKind
 
 
 @pytest.fixture
-def db_settings(sqlite_settings: Settings) -> Settings:
+def town(town_on_sqlite: Town) -> Town:
     """SQLite alone: what these pages ask is tried on both databases in tests/timebank."""
-    return sqlite_settings
+    return town_on_sqlite
 
 
 async def the_sectors(town: Town) -> dict[str, UUID]:

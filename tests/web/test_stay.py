@@ -9,14 +9,13 @@ from sqlalchemy import insert, select
 
 from tests.web.town import Town
 from timebank import stays, tokens
-from timebank.config import Settings
 from timebank.db import EVERYWHERE
 
 
 @pytest.fixture
-def db_settings(sqlite_settings: Settings) -> Settings:
+def town(town_on_sqlite: Town) -> Town:
     """SQLite alone: what these pages ask is tried on both databases in tests/timebank."""
-    return sqlite_settings
+    return town_on_sqlite
 
 
 async def test_one_click_is_enough_and_looking_alone_says_nothing(town: Town) -> None:

@@ -9,7 +9,7 @@ from tests.web.test_gatherings import planned, says
 from tests.web.town import Town
 
 # What these pages say is no matter of the database; what is beneath them runs on both.
-pytestmark = pytest.mark.parametrize("db_settings", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
 
 
 async def test_a_public_gathering_names_nobody_but_who_hosts(town: Town) -> None:

@@ -154,12 +154,18 @@ class Town:
             }
 
 
-@asynccontextmanager
-async def built(settings: Settings) -> AsyncIterator[Town]:
-    """The town on an empty, migrated database."""
-    town: Town | None = None
-    app = create_app(settings, clock=lambda: town.now if town else Moment(START))
-    db: Database = app.state.database
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Who lives in a town that is written in a database."""
+
+    community: Community
+    next_door: Community
+    people: dict[str, Member]
+
+
+async def settle(settings: Settings) -> Settled:
+    """Write the town into an empty, migrated database."""
+    db = Database(settings)
     await db.start()
     try:
         async with db.write(EVERYWHERE) as conn:
@@ -170,10 +176,31 @@ async def built(settings: Settings) -> AsyncIterator[Town]:
                 for name, full, email, more in _PEOPLE
             }
             people["Olga"] = await a_member(conn, there.id, "Olga Nord", email="olga@n.example")
-        town = Town(app, db, here, there, people)
+    finally:
+        await db.stop()
+    return Settled(here, there, people)
+
+
+@asynccontextmanager
+async def opened(settings: Settings, settled: Settled) -> AsyncIterator[Town]:
+    """The town in a database that it is written in."""
+    town: Town | None = None
+    app = create_app(settings, clock=lambda: town.now if town else Moment(START))
+    db: Database = app.state.database
+    await db.start()
+    try:
+        town = Town(app, db, settled.community, settled.next_door, dict(settled.people))
         yield town
     finally:
         await db.stop()
+
+
+@asynccontextmanager
+async def built(settings: Settings) -> AsyncIterator[Town]:
+    """The town on an empty, migrated database."""
+    settled = await settle(settings)
+    async with opened(settings, settled) as town:
+        yield town
 
 
 _PEOPLE: tuple[tuple[str, str, str | None, dict[str, Any]], ...] = (
