@@ -283,6 +283,7 @@ async def _it_is_thanked_for_and_remembered(road: Road, evening: UUID, coming: U
     await road.picture(ada, "17-memory")
     await jorge.goto(road.path("my-data"))
     await jorge.get_by_role("button", name="Take all of these permissions back").click()
+    await expect(jorge.get_by_role("status")).to_contain_text("Taken back.")
     await ada.reload()
     await expect(_main(ada)).not_to_contain_text("The quiet room.")
 
